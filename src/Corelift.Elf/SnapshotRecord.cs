@@ -21,23 +21,26 @@ public sealed record SnapshotRecord
     /// <summary>The <see cref="FormatVersion"/> that this code writes.</summary>
     public const int CurrentFormatVersion = 1;
 
-    /// <summary>Version of these members' meaning; raised when one changes, not when one is added.</summary>
+    // The generated deserialiser sets every init-only member and gives those missing from the JSON default(T), past the
+    // initialiser: hence "value ?? ..." below. An explicit null is refused before it comes here.
+
+    /// <summary>Version of these members' meaning; raised when one changes, not when one is added. 0: the JSON has none.</summary>
     public int FormatVersion { get; init; } = CurrentFormatVersion;
 
     /// <summary>Version of the program that wrote the core.</summary>
-    public string ToolVersion { get; init; } = "";
+    public string ToolVersion { get; init => field = value ?? ""; } = "";
 
     /// <summary>Strategy that was used in the end: "direct", "fork", "precopy".</summary>
-    public string Strategy { get; init; } = "";
+    public string Strategy { get; init => field = value ?? ""; } = "";
 
     /// <summary>Content: "default", "full", "stacks".</summary>
-    public string Content { get; init; } = "";
+    public string Content { get; init => field = value ?? ""; } = "";
 
     /// <summary>Why this strategy: one sentence each.</summary>
-    public IReadOnlyList<string> Reasons { get; init; } = [];
+    public IReadOnlyList<string> Reasons { get; init => field = value ?? []; } = [];
 
     /// <summary>First request to stop, RFC 3339 in UTC with nanoseconds (<see cref="FormatTime"/>), or empty.</summary>
-    public string StoppedAt { get; init; } = "";
+    public string StoppedAt { get; init => field = value ?? ""; } = "";
 
     /// <summary>Nanoseconds from the first request to stop until the last task ran again; null under a lease.</summary>
     public long? PauseNs { get; init; }
@@ -46,16 +49,16 @@ public sealed record SnapshotRecord
     public long SkewNs { get; init; }
 
     /// <summary>The pause by phase, in the order they came.</summary>
-    public IReadOnlyList<RecordPhase> Phases { get; init; } = [];
+    public IReadOnlyList<RecordPhase> Phases { get; init => field = value ?? []; } = [];
 
     /// <summary>Host name of the agent.</summary>
-    public string Host { get; init; } = "";
+    public string Host { get; init => field = value ?? ""; } = "";
 
     /// <summary>Kernel release of the host.</summary>
-    public string Kernel { get; init; } = "";
+    public string Kernel { get; init => field = value ?? ""; } = "";
 
     /// <summary>Name of the capture in the agent's logs.</summary>
-    public string CaptureId { get; init; } = "";
+    public string CaptureId { get; init => field = value ?? ""; } = "";
 
     /// <summary>Thread-group id of the process.</summary>
     public int Pid { get; init; }
@@ -64,25 +67,25 @@ public sealed record SnapshotRecord
     public ulong StartTimeTicks { get; init; }
 
     /// <summary>Path of the executable.</summary>
-    public string Executable { get; init; } = "";
+    public string Executable { get; init => field = value ?? ""; } = "";
 
     /// <summary>Build-id of the executable as hexadecimal digits, or empty.</summary>
-    public string BuildId { get; init; } = "";
+    public string BuildId { get; init => field = value ?? ""; } = "";
 
     /// <summary>When each task stopped.</summary>
-    public IReadOnlyList<RecordThreadStop> ThreadStops { get; init; } = [];
+    public IReadOnlyList<RecordThreadStop> ThreadStops { get; init => field = value ?? []; } = [];
 
     /// <summary>Ranges whose bytes may not be of the instant.</summary>
-    public IReadOnlyList<RecordInconsistency> NotOfTheInstant { get; init; } = [];
+    public IReadOnlyList<RecordInconsistency> NotOfTheInstant { get; init => field = value ?? []; } = [];
 
     /// <summary>Ranges without bytes, and why; those found while reading are zero in the core.</summary>
-    public IReadOnlyList<RecordHole> Holes { get; init; } = [];
+    public IReadOnlyList<RecordHole> Holes { get; init => field = value ?? []; } = [];
 
     /// <summary>Sums over the memory. Only a snapshot that came to its end has them.</summary>
     public RecordTotals? Totals { get; init; }
 
     /// <summary>What a reader should know: one sentence each.</summary>
-    public IReadOnlyList<string> Warnings { get; init; } = [];
+    public IReadOnlyList<string> Warnings { get; init => field = value ?? []; } = [];
 
     /// <summary>Entries that found no room; null where nothing was left out.</summary>
     public RecordOmissions? Omitted { get; init; }

@@ -41,7 +41,7 @@ public sealed class CoreWriterTests
 
         byte[] derived = core.ReadNote(core.Notes.First(n => n is { Owner: "CORE", Type: 2 }));
 
-        byte[] xstate = Samples.Pattern(2696, 4001);
+        byte[] xstate = Samples.XState(4001);
         Assert.Equal([.. xstate[..464], .. new byte[48]], derived);
         Assert.Equal(xstate, core.ReadNote(core.Notes.First(n => n.Type == 0x202)));
     }

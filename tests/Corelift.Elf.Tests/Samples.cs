@@ -37,7 +37,7 @@ internal static class Samples
     internal static CoreThread Thread(int tid) => new()
     {
         Tid = tid,
-        RegisterSets = [new(1, Pattern(216, tid)), new(0x202, Pattern(2696, tid + 1))],
+        RegisterSets = [new(1, Pattern(216, tid)), new(0x202, XState(tid + 1))],
         SigInfo = new byte[128],
         CurrentSignal = 11,
         PendingSignals = 0x1111,
@@ -91,6 +91,18 @@ internal static class Samples
         Vma(1, 2, CoreVmaFlags.Read | CoreVmaFlags.Execute, hasBytes: false, path: "/usr/bin/target", fileOffsetBytes: Page),
         Vma(3, 1, CoreVmaFlags.None, hasBytes: false),
         Vma(4, 4, CoreVmaFlags.Read | CoreVmaFlags.Write));
+
+    /// <summary>
+    /// An xstate of a CPU with AVX-512 and protection keys. Only the FXSAVE area is noise: gdb takes XCR0 from offset 464 and
+    /// says "Core file format not supported" to a core whose XCR0 makes no sense.
+    /// </summary>
+    internal static byte[] XState(int seed)
+    {
+        byte[] xstate = new byte[2696];
+        Pattern(464, seed).CopyTo(xstate, 0);
+        BinaryPrimitives.WriteUInt64LittleEndian(xstate.AsSpan(464), 0x2e7);
+        return xstate;
+    }
 
     private static byte[] Auxv()
     {
