@@ -75,7 +75,8 @@ serves() {
 await 20 "agent serving" serves
 
 ask reset >/dev/null
-artifacts/bin/corelift snapshot "$target" -o "$folder/corelift.core" --json >"$folder/report.json"
+artifacts/bin/corelift snapshot "$target" -o "$folder/corelift.core" --json >"$folder/report.json" || fail "the snapshot failed"
+[ -s "$folder/corelift.core" ] || fail "corelift made no core"
 ours=$(gap_us)
 
 ask reset >/dev/null
@@ -90,22 +91,28 @@ gdb -nx -batch -iex 'set debuginfod enabled off' -ex 'set width 0' -ex 'thread a
     "$folder/corelift.core" >"$folder/threads" 2>/dev/null 9>&-
 state=$(ask check)
 
-number() { grep -oE "\"$1\": *[0-9]+" "$folder/report.json" | grep -oE '[0-9]+$'; }
+number() { { grep -oE "\"$1\": *[0-9]+" "$folder/report.json" || fail "no $1 in the report"; } | grep -oE '[0-9]+$'; }
 text() { grep -oE "\"$1\": *\"[^\"]*\"" "$folder/report.json" | sed -E 's/.*: *"(.*)"/\1/'; }
 ms() { awk -v us="$1" 'BEGIN { printf us < 10000 ? "%.1f" : "%.0f", us / 1000 }'; }
 mib() { awk -v b="$1" 'BEGIN { printf "%.0f", b / 1048576 }'; }
 bar() { awk -v part="$1" -v whole="$2" 'BEGIN { n = int(40 * part / whole + 0.5); if (n < 1) n = 1; while (n--) printf "█" }'; }
 
+# Nothing is shown that was not found; and the core has the threads that the report counts.
+threads=$(number threads)
+bytes=$(number bytes_captured)
+elapsed_ms=$(number elapsed_ms)
+pause_us=$(number pause_us)
+[ "$(grep -c '^Thread ' "$folder/threads")" = "$threads" ] || fail "gdb does not see $threads threads: $(cat "$folder/threads")"
 longest=$((theirs > ours ? theirs : ours))
 cat <<TEXT
 
   ${bold}A core out of a running process${plain}
 
-  target   spinner, pid $target: $(number threads) threads, 256 MiB of its own memory
+  target   spinner, pid $target: $threads threads, 256 MiB of its own memory
   agent    uid 65534, CAP_SYS_PTRACE and CAP_SYS_NICE, nothing else
 
   ${bold}corelift snapshot $target${plain}
-           $(mib "$(number bytes_captured)") MiB of $(number threads) threads in $(number elapsed_ms) ms, strategy $(text strategy), reported pause $(ms "$(number pause_us)") ms
+           $(mib "$bytes") MiB of $threads threads in $elapsed_ms ms, strategy $(text strategy), reported pause $(ms "$pause_us") ms
 
   ${bold}How long the target stood still${plain}, by its own clock
            corelift   $(printf '%8s' "$(ms "$ours")") ms  ${green}$(bar "$ours" "$longest")${plain}
