@@ -168,6 +168,11 @@ public sealed partial class AgentProcess : IAsyncDisposable
                 {
                     return false;
                 }
+                catch (RpcException)
+                {
+                    await _process.WaitForExitAsync(); // the rest of its log, too
+                    throw new TestingException($"the agent ended with {_process.ExitCode}; it said:\n{Log}");
+                }
             },
             s_patience,
             () => "agent serving; it said:\n" + Log);
