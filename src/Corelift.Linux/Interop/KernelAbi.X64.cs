@@ -1,0 +1,114 @@
+using System.Runtime.InteropServices;
+
+namespace Corelift.Linux.Interop;
+
+/// <summary>System call numbers of x86-64 (arch/x86/entry/syscalls/syscall_64.tbl).</summary>
+internal static class SyscallNumber
+{
+    internal const int Close = 3;           // close
+    internal const int RtSigreturn = 15;    // rt_sigreturn
+    internal const int Getpid = 39;         // getpid
+    internal const int Clone = 56;          // clone
+    internal const int Wait4 = 61;          // wait4
+    internal const int Prctl = 157;         // prctl
+    internal const int ExitGroup = 231;     // exit_group
+    internal const int OpenAt = 257;        // openat
+    internal const int MovePages = 279;     // move_pages
+    internal const int PidfdOpen = 434;     // pidfd_open
+    internal const int CloseRange = 436;    // close_range
+    internal const int PidfdGetfd = 438;    // pidfd_getfd
+}
+
+/// <summary>General registers as PTRACE_GETREGSET(NT_PRSTATUS) gives them: struct user_regs_struct, 216 bytes (sys/user.h).</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct UserRegs
+{
+    internal ulong R15, R14, R13, R12, Rbp, Rbx, R11, R10, R9, R8, Rax, Rcx, Rdx, Rsi, Rdi, OrigRax, Rip, Cs, Eflags, Rsp, Ss;
+    internal ulong FsBase, GsBase, Ds, Es, Fs, Gs;
+}
+
+/// <summary>struct iovec (readv(2)).</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct IoVec
+{
+    internal void* Base;
+    internal nuint Length;
+}
+
+/// <summary>struct timespec (clock_gettime(2)).</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct TimeSpec
+{
+    internal long Seconds;
+    internal long Nanoseconds;
+}
+
+/// <summary>struct pollfd (poll(2)).</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct PollFd
+{
+    internal int Descriptor;
+    internal short Events;
+    internal short Returned;
+}
+
+/// <summary>struct msghdr (recvmsg(2)).</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct MsgHdr
+{
+    internal void* Name;
+    internal uint NameLength;
+    internal IoVec* Vectors;
+    internal nuint VectorCount;
+    internal void* Control;
+    internal nuint ControlLength;
+    internal int Flags;
+}
+
+/// <summary>struct cmsghdr (cmsg(3)); the data follows at once, as its size is a multiple of 8.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct CmsgHdr
+{
+    internal nuint Length;
+    internal int Level;
+    internal int Type;
+}
+
+/// <summary>struct pm_scan_arg of PAGEMAP_SCAN (linux/fs.h, Linux 6.7).</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct PmScanArg
+{
+    internal ulong Size, Flags, Start, End, WalkEnd, Vector, VectorLength, MaxPages;
+    internal ulong CategoryInverted, CategoryMask, CategoryAnyOfMask, ReturnMask;
+}
+
+/// <summary>struct page_region of PAGEMAP_SCAN (linux/fs.h).</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct PageRegion
+{
+    internal ulong Start, End, Categories;
+}
+
+/// <summary>struct ptrace_rseq_configuration (linux/ptrace.h, Linux 5.13).</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct PtraceRseqConfiguration
+{
+    internal ulong RseqAbiPointer;
+    internal uint RseqAbiSize, Signature, Flags, Pad;
+}
+
+/// <summary>struct ptrace_sud_config (linux/ptrace.h, Linux 6.4).</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct PtraceSyscallUserDispatch
+{
+    internal ulong Mode, Selector, Offset, Length;
+}
+
+/// <summary>struct ptrace_peeksiginfo_args (linux/ptrace.h, Linux 3.10).</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct PtracePeekSigInfo
+{
+    internal ulong Offset;
+    internal uint Flags;
+    internal int Count;
+}

@@ -1,0 +1,119 @@
+using System.Runtime.InteropServices;
+using Corelift.Linux.Interop;
+
+namespace Corelift.Linux.Memory;
+
+/// <summary>A run of pages that exist: half-open range of addresses, page-aligned.</summary>
+[StructLayout(LayoutKind.Sequential)]
+public readonly record struct PageRun(ulong Start, ulong End);
+
+/// <summary>
+/// Which pages exist. Reading a page that does not exist would create it (1 GiB of untouched shared memory became 1 GiB of
+/// real memory, measured), so every bulk read asks here first. PAGEMAP_SCAN (Linux 6.7) where the kernel has it, the
+/// 8-byte entries of pagemap otherwise.
+/// </summary>
+internal sealed unsafe class Pagemap
+{
+    private const ulong PresentOrSwapped = (1 << 3) | (1 << 4);  // PAGE_IS_PRESENT | PAGE_IS_SWAPPED
+    private const ulong ZeroPage = 1 << 5;                       // PAGE_IS_PFNZERO
+    private const nuint ScanRequest = 0xc0606610;                // PAGEMAP_SCAN = _IOWR('f', 16, struct pm_scan_arg)
+    private const int PageSize = 4096;
+    private const ulong EntryPresentOrSwapped = 0b11UL << 62;
+
+    private readonly int _descriptor;
+    private readonly PageRegion[] _regions = new PageRegion[1024];
+    private readonly ulong[] _entries = new ulong[8192];
+    private bool _scanMissing;
+
+    internal Pagemap(int descriptor) => _descriptor = descriptor;
+
+    /// <summary>Appends the runs of pages of [start, end) that are present or swapped, the zero page left out.</summary>
+    /// <returns>Whether the kernel answered; false where the descriptor's process has gone.</returns>
+    internal bool Scan(ulong start, ulong end, PageRunList runs)
+    {
+        if (!_scanMissing)
+        {
+            Errno result = ScanByRequest(start, end, runs);
+            if (result != Errno.InappropriateControl)
+            {
+                return result == Errno.None;
+            }
+
+            _scanMissing = true;
+        }
+
+        return ScanByEntries(start, end, runs);
+    }
+
+    private Errno ScanByRequest(ulong start, ulong end, PageRunList runs)
+    {
+        fixed (PageRegion* regions = _regions)
+        {
+            ulong next = start;
+            while (next < end)
+            {
+                var argument = new PmScanArg
+                {
+                    Size = (ulong)sizeof(PmScanArg),
+                    Start = next,
+                    End = end,
+                    Vector = (ulong)regions,
+                    VectorLength = (ulong)_regions.Length,
+                    CategoryInverted = ZeroPage,
+                    CategoryMask = ZeroPage,
+                    CategoryAnyOfMask = PresentOrSwapped,
+                    ReturnMask = PresentOrSwapped,
+                };
+                int count = LibC.Ioctl(_descriptor, ScanRequest, &argument);
+                if (count < 0)
+                {
+                    return (Errno)Marshal.GetLastPInvokeError();
+                }
+
+                for (int i = 0; i < count; i++)
+                {
+                    runs.Add(regions[i].Start, regions[i].End);
+                }
+
+                if (argument.WalkEnd <= next)
+                {
+                    return Errno.None;
+                }
+
+                next = argument.WalkEnd;
+            }
+        }
+
+        return Errno.None;
+    }
+
+    private bool ScanByEntries(ulong start, ulong end, PageRunList runs)
+    {
+        fixed (ulong* entries = _entries)
+        {
+            for (ulong next = start; next < end;)
+            {
+                int pages = (int)Math.Min((end - next) / PageSize, (ulong)_entries.Length);
+                nint read = LibC.Pread(_descriptor, entries, (nuint)(pages * 8), checked((long)(next / PageSize * 8)));
+                if (read <= 0)
+                {
+                    return false;
+                }
+
+                int got = (int)(read / 8);
+                for (int i = 0; i < got; i++)
+                {
+                    if ((entries[i] & EntryPresentOrSwapped) != 0)
+                    {
+                        ulong page = next + ((ulong)i * PageSize);
+                        runs.Add(page, page + PageSize);
+                    }
+                }
+
+                next += (ulong)got * PageSize;
+            }
+        }
+
+        return true;
+    }
+}

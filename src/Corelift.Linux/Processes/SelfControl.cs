@@ -1,0 +1,46 @@
+using Corelift.Linux.Interop;
+
+namespace Corelift.Linux.Processes;
+
+/// <summary>What a worker does to itself: priority, protection, and the exit that nothing can hold up.</summary>
+public static unsafe class SelfControl
+{
+    private const int Fifo = 1;                 // SCHED_FIFO
+    private const int Other = 0;                // SCHED_OTHER
+    private const int PriorityProcess = 0;      // PRIO_PROCESS
+    private const int SetDumpable = 4;          // PR_SET_DUMPABLE
+
+    /// <summary>
+    /// Raises the calling thread to SCHED_FIFO, or to nice -20 where that is refused (a v1 cpu cgroup without a real-time
+    /// budget).
+    /// </summary>
+    /// <returns>Whether SCHED_FIFO was granted.</returns>
+    public static bool RaisePriority()
+    {
+        int priority = 1;
+        if (LibC.SchedSetscheduler(0, Fifo, &priority) == 0)
+        {
+            return true;
+        }
+
+        _ = LibC.Setpriority(PriorityProcess, 0, -20);
+        return false;
+    }
+
+    /// <summary>Puts the calling thread back to SCHED_OTHER, nice 0.</summary>
+    public static void LowerPriority()
+    {
+        int priority = 0;
+        _ = LibC.SchedSetscheduler(0, Other, &priority);
+        _ = LibC.Setpriority(PriorityProcess, 0, 0);
+    }
+
+    /// <summary>PR_SET_DUMPABLE 0: nobody without the capability reads our memory, and we leave no core.</summary>
+    public static void MakeNonDumpable() => _ = LibC.Prctl(SetDumpable, 0, 0, 0, 0);
+
+    /// <summary>_exit(2): the kernel detaches every tracee of this process, and they run on.</summary>
+    public static void ExitNow(int status) => LibC.ExitNow(status);
+
+    /// <summary>Effective uid.</summary>
+    public static uint EffectiveUid => LibC.Geteuid();
+}

@@ -1,0 +1,52 @@
+namespace Corelift.Linux.Procfs;
+
+/// <summary>Reads and parses the files of <see cref="ProcessDirectory"/>. Each throws what reading and parsing throw.</summary>
+public static class ProcessFiles
+{
+    /// <summary>Reads stat.</summary>
+    public static TaskStat ReadStat(this ProcessDirectory directory, ProcfsBuffer? buffer = null)
+    {
+        ArgumentNullException.ThrowIfNull(directory);
+        using ProcfsBuffer? own = buffer is null ? new ProcfsBuffer() : null;
+        return TaskStat.Parse(directory.ReadFile("stat", buffer ?? own!));
+    }
+
+    /// <summary>Reads status.</summary>
+    public static TaskStatus ReadStatus(
+        this ProcessDirectory directory, ProcfsBuffer? buffer = null, ProcfsLimits? limits = null)
+    {
+        ArgumentNullException.ThrowIfNull(directory);
+        using ProcfsBuffer? own = buffer is null ? new ProcfsBuffer() : null;
+        return TaskStatus.Parse(directory.ReadFile("status", buffer ?? own!, limits), limits ?? ProcfsLimits.Default);
+    }
+
+    /// <summary>Reads maps. Empty for a zombie, a zombie leader among them: use <see cref="ProcessDirectory.ForTask"/>.</summary>
+    public static List<Vma> ReadMaps(this ProcessDirectory directory, ProcfsBuffer? buffer = null, ProcfsLimits? limits = null)
+    {
+        ArgumentNullException.ThrowIfNull(directory);
+        using ProcfsBuffer? own = buffer is null ? new ProcfsBuffer() : null;
+        return MapsParser.Parse(directory.ReadFile("maps", buffer ?? own!, limits), limits ?? ProcfsLimits.Default);
+    }
+
+    /// <summary>Reads smaps, which holds the target's memory lock for a while: about 5 ms for 1,000 VMAs.</summary>
+    public static List<VmaDetails> ReadSmaps(
+        this ProcessDirectory directory, ProcfsBuffer? buffer = null, ProcfsLimits? limits = null)
+    {
+        ArgumentNullException.ThrowIfNull(directory);
+        using ProcfsBuffer? own = buffer is null ? new ProcfsBuffer() : null;
+        return SmapsParser.Parse(directory.ReadFile("smaps", buffer ?? own!, limits), limits ?? ProcfsLimits.Default);
+    }
+
+    /// <summary>Reads cgroup.</summary>
+    public static CgroupPath ReadCgroup(
+        this ProcessDirectory directory, ProcfsBuffer? buffer = null, ProcfsLimits? limits = null)
+    {
+        ArgumentNullException.ThrowIfNull(directory);
+        using ProcfsBuffer? own = buffer is null ? new ProcfsBuffer() : null;
+        return CgroupPath.Parse(directory.ReadFile("cgroup", buffer ?? own!, limits), limits ?? ProcfsLimits.Default);
+    }
+
+    /// <summary>Reads the pid and start time: which incarnation the directory belongs to.</summary>
+    public static ProcessRef ReadIdentity(this ProcessDirectory directory, ProcfsBuffer? buffer = null) =>
+        new(directory.Pid, directory.ReadStat(buffer).StartTimeTicks);
+}

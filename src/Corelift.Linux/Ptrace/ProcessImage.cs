@@ -1,0 +1,164 @@
+using Corelift.Linux.Interop;
+using Corelift.Linux.Processes;
+using Microsoft.Win32.SafeHandles;
+
+namespace Corelift.Linux.Ptrace;
+
+/// <summary>
+/// A child of the target that never runs the target's code. As a fork image it has a copy-on-write copy of the memory; as a
+/// peer it shares the memory itself and serves to open the target's mem and pagemap without a descriptor ever appearing in
+/// the target's own table. It is born stopped, dies with its tracer (PTRACE_O_EXITKILL), has no exit signal, so that the
+/// target sees no SIGCHLD, and stands on a stack whose frame leads into exit_group: let go at any moment, it only exits.
+/// </summary>
+public sealed class ProcessImage
+{
+    private const ulong ShareMemory = 0x100;        // CLONE_VM
+    private const ulong ShareFiles = 0x400;         // CLONE_FILES
+    private const ulong Unshare = 2;                // CLOSE_RANGE_UNSHARE
+    private const ulong CurrentDirectory = unchecked((ulong)-100); // AT_FDCWD
+    private const ulong ReadOnlyCloseOnExec = 0x80000;
+    private const int SetDumpable = 4;              // PR_SET_DUMPABLE
+
+    private readonly RemoteCaller _caller;
+    private readonly bool _isPeer;
+    private readonly int _pidfd;
+
+    private ProcessImage(RemoteCaller caller, int tid, int pidInTarget, bool isPeer)
+    {
+        _caller = caller;
+        _isPeer = isPeer;
+        Tid = tid;
+        PidInTarget = pidInTarget;
+        _pidfd = LibC.PidfdOpen(tid, 0);
+    }
+
+    /// <summary>Its pid in our pid namespace.</summary>
+    public int Tid { get; }
+
+    /// <summary>Its pid in the target's pid namespace; what the target's wait4 knows it by.</summary>
+    public int PidInTarget { get; }
+
+    /// <summary>
+    /// Makes an image in the prepared task. The table of descriptors is shared at first, so that peers of the target's sockets
+    /// never wait for an image's copy to be closed, and left for an empty one by <see cref="LeaveFileTable"/>.
+    /// </summary>
+    /// <param name="caller">The prepared task.</param>
+    /// <param name="isPeer">Whether to share the memory instead of copying the page tables.</param>
+    /// <param name="deadline">In nanoseconds of CLOCK_MONOTONIC.</param>
+    /// <param name="errno">Why the kernel refused, where null is returned (EAGAIN: pids limit; ENOMEM).</param>
+    internal static ProcessImage? Create(RemoteCaller caller, bool isPeer, long deadline, out Errno errno)
+    {
+        long result = caller.Clone(deadline, ShareFiles | (isPeer ? ShareMemory : 0), out int child);
+        errno = result < 0 ? (Errno)(-result) : Errno.None;
+        return result > 0 && child > 0 ? new ProcessImage(caller, child, (int)result, isPeer) : null;
+    }
+
+    /// <summary>
+    /// Gives the image an empty table of its own: close_range(0, ~0, CLOSE_RANGE_UNSHARE) copies nothing and closes nothing.
+    /// </summary>
+    /// <returns>Whether the kernel has it (Linux 5.9); without it nothing may be opened in the image.</returns>
+    internal bool LeaveFileTable(long deadline) =>
+        _caller.CallInImage(Tid, deadline, SyscallNumber.CloseRange, [0, uint.MaxValue, Unshare]) == 0;
+
+    /// <summary>Opens a file below /proc/self in the image and takes the descriptor over.</summary>
+    /// <param name="name">"mem", "pagemap" or "auxv".</param>
+    /// <param name="deadline">In nanoseconds of CLOCK_MONOTONIC.</param>
+    /// <returns>The descriptor, or null where the target's mounts have no /proc, or its owner is another.</returns>
+    internal SafeFileHandle? Open(string name, long deadline)
+    {
+        if (!_caller.WritePath(Tid, $"/proc/self/{name}"))
+        {
+            return null;
+        }
+
+        long descriptor = _caller.CallInImage(
+            Tid, deadline, SyscallNumber.OpenAt, [CurrentDirectory, _caller.PathAddress, ReadOnlyCloseOnExec, 0]);
+        if (descriptor < 0 && !_isPeer && IsNonDumpable(deadline))
+        {
+            // A non-dumpable process's files belong to root. The image is ours: it may open its own for a moment.
+            _ = _caller.CallInImage(Tid, deadline, SyscallNumber.Prctl, [SetDumpable, 1, 0, 0, 0]);
+            descriptor = _caller.CallInImage(
+                Tid, deadline, SyscallNumber.OpenAt, [CurrentDirectory, _caller.PathAddress, ReadOnlyCloseOnExec, 0]);
+            _ = _caller.CallInImage(Tid, deadline, SyscallNumber.Prctl, [SetDumpable, 0, 0, 0, 0]);
+        }
+
+        if (descriptor < 0)
+        {
+            return null;
+        }
+
+        int ours = LibC.PidfdGetfd(_pidfd, (int)descriptor);
+        return ours < 0 ? null : new SafeFileHandle(ours, ownsHandle: true);
+    }
+
+    /// <summary>
+    /// Opens a file of the image's /proc directory from here, which works for an agent of uid 0 once the image is
+    /// non-dumpable, also where the target's mounts have no /proc. Never for a peer: dumpable is a property of the memory.
+    /// </summary>
+    internal SafeFileHandle? OpenFromOutside(string name, long deadline)
+    {
+        if (!_isPeer && SelfControl.EffectiveUid == 0)
+        {
+            _ = _caller.CallInImage(Tid, deadline, SyscallNumber.Prctl, [SetDumpable, 0, 0, 0, 0]);
+        }
+
+        int descriptor = LibC.Open(
+            string.Create(System.Globalization.CultureInfo.InvariantCulture, $"/proc/{Tid}/{name}"),
+            OpenFlags.ReadOnly | OpenFlags.CloseOnExec);
+        return descriptor < 0 ? null : new SafeFileHandle(descriptor, ownsHandle: true);
+    }
+
+    /// <summary>Kills the image and takes our side of its death; the target's side is its wait4.</summary>
+    internal void Kill(long deadline)
+    {
+        _ = PtraceCalls.Kill(Tid);
+        while (MonotonicClock.Nanoseconds < deadline)
+        {
+            if (PtraceCalls.TryWait(Tid, out PtraceStop stop, out Errno errno))
+            {
+                if (!stop.IsStopped)
+                {
+                    break;
+                }
+            }
+            else if (errno == Errno.NoChild)
+            {
+                break;
+            }
+            else
+            {
+                MonotonicClock.Relax(20_000);
+            }
+        }
+
+        if (_pidfd >= 0)
+        {
+            _ = LibC.Close(_pidfd);
+        }
+    }
+
+    private bool IsNonDumpable(long deadline)
+    {
+        const int GetDumpable = 3; // PR_GET_DUMPABLE
+        return _caller.CallInImage(Tid, deadline, SyscallNumber.Prctl, [GetDumpable, 0, 0, 0, 0]) != 1;
+    }
+
+    /// <summary>Reaps a killed image in the target: wait4(image, NULL, __WALL | WNOHANG) by the prepared task.</summary>
+    /// <returns>Whether it is gone.</returns>
+    internal static bool Reap(RemoteCaller caller, int pidInTarget, long deadline)
+    {
+        const ulong AllNoHang = 0x40000001; // __WALL | WNOHANG
+        while (MonotonicClock.Nanoseconds < deadline)
+        {
+            long result = caller.Call(deadline, SyscallNumber.Wait4, [(ulong)pidInTarget, 0, AllNoHang, 0]);
+            if (result != 0)
+            {
+                return result == pidInTarget || result == -(long)Errno.NoChild;
+            }
+
+            MonotonicClock.Relax(20_000);
+        }
+
+        return false;
+    }
+}

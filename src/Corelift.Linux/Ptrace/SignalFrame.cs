@@ -1,0 +1,117 @@
+using System.Buffers.Binary;
+using System.Runtime.Intrinsics.X86;
+using Corelift.Linux.Interop;
+
+namespace Corelift.Linux.Ptrace;
+
+/// <summary>
+/// Builds the signal frame that leads a task back to where it was when nobody is left to do so: struct rt_sigframe of
+/// arch/x86/include/asm/sigframe.h as rt_sigreturn(2) reads it. A task whose rip is at "syscall; ret" and whose rsp is at
+/// the frame runs the call, returns into the frame's trampoline and restores itself.
+/// </summary>
+internal static class SignalFrame
+{
+    private const int ContextOffset = 8;                    // after pretcode
+    private const int MachineContextOffset = ContextOffset + 40;
+    private const int SignalMaskOffset = ContextOffset + 296;
+    private const int HeaderBytes = 440;                    // pretcode, ucontext 304, siginfo 128
+    private const int SoftwareBytesOffset = 464;            // struct _fpx_sw_bytes in the legacy area
+    private const uint Magic1 = 0x46505853;                 // FP_XSTATE_MAGIC1
+    private const uint Magic2 = 0x46505845;                 // FP_XSTATE_MAGIC2
+    private const ulong FlagXState = 1;                     // UC_FP_XSTATE
+    private const ulong FlagsStackSegment = 6;              // UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS
+    private const ulong DynamicFeatures = 0b11UL << 17;     // AMX tiles: not part of a task's state until it asked for them
+
+    /// <summary>Most bytes that a frame takes, for a task with <paramref name="xstateBytes"/> of extended state.</summary>
+    internal static int MaxBytes(int xstateBytes) => HeaderBytes + 64 + xstateBytes + 8;
+
+    /// <summary>Writes a frame.</summary>
+    /// <param name="buffer">Receives it; zero before.</param>
+    /// <param name="address">Where the buffer will lie in the target; a multiple of 64.</param>
+    /// <param name="trampoline">Address of code that calls rt_sigreturn.</param>
+    /// <param name="registers">What the task continues with.</param>
+    /// <param name="signalMask">Its blocked signals.</param>
+    /// <param name="xstate">Its XSAVE area as PTRACE_GETREGSET gives it; empty resets the vector registers.</param>
+    /// <returns>Bytes written.</returns>
+    internal static int Write(
+        Span<byte> buffer, ulong address, ulong trampoline, in UserRegs registers, ulong signalMask, ReadOnlySpan<byte> xstate)
+    {
+        BinaryPrimitives.WriteUInt64LittleEndian(buffer, trampoline);
+        Span<byte> context = buffer[ContextOffset..];
+        BinaryPrimitives.WriteUInt64LittleEndian(context, xstate.IsEmpty ? FlagsStackSegment : FlagsStackSegment | FlagXState);
+
+        // uc_stack: flags that sigaltstack(2) refuses; the kernel then leaves the alternate stack as it is (kernel/signal.c,
+        // restore_altstack: "squash all but EFAULT").
+        BinaryPrimitives.WriteInt32LittleEndian(context[24..], int.MaxValue);
+        WriteMachineContext(buffer[MachineContextOffset..], registers);
+        BinaryPrimitives.WriteUInt64LittleEndian(buffer[SignalMaskOffset..], signalMask);
+        if (xstate.IsEmpty)
+        {
+            return HeaderBytes;
+        }
+
+        int stateOffset = (HeaderBytes + 63) & ~63;
+        BinaryPrimitives.WriteUInt64LittleEndian(buffer[(MachineContextOffset + 184)..], checked(address + (ulong)stateOffset));
+        return stateOffset + WriteExtendedState(buffer[stateOffset..], xstate);
+    }
+
+    /// <summary>struct sigcontext_64.</summary>
+    private static void WriteMachineContext(Span<byte> target, in UserRegs r)
+    {
+        ReadOnlySpan<ulong> values =
+        [
+            r.R8, r.R9, r.R10, r.R11, r.R12, r.R13, r.R14, r.R15, r.Rdi, r.Rsi, r.Rbp, r.Rbx, r.Rdx, r.Rax, r.Rcx, r.Rsp, r.Rip, r.Eflags,
+        ];
+        for (int i = 0; i < values.Length; i++)
+        {
+            BinaryPrimitives.WriteUInt64LittleEndian(target[(i * 8)..], values[i]);
+        }
+
+        BinaryPrimitives.WriteUInt16LittleEndian(target[144..], (ushort)r.Cs);
+        BinaryPrimitives.WriteUInt16LittleEndian(target[150..], (ushort)r.Ss);
+    }
+
+    private static int WriteExtendedState(Span<byte> target, ReadOnlySpan<byte> xstate)
+    {
+        xstate.CopyTo(target);
+        ulong features = BinaryPrimitives.ReadUInt64LittleEndian(xstate[SoftwareBytesOffset..]) & ~DynamicFeatures;
+        int size = Math.Min(StandardFormatBytes(features), xstate.Length);
+        Span<byte> software = target.Slice(SoftwareBytesOffset, 48);
+        software.Clear();
+        BinaryPrimitives.WriteUInt32LittleEndian(software, Magic1);
+        BinaryPrimitives.WriteInt32LittleEndian(software[4..], size + 4);
+        BinaryPrimitives.WriteUInt64LittleEndian(software[8..], features);
+        BinaryPrimitives.WriteInt32LittleEndian(software[16..], size);
+        BinaryPrimitives.WriteUInt32LittleEndian(target[size..], Magic2);
+        return size + 4;
+    }
+
+    /// <summary>Size of the standard (uncompacted) XSAVE format for a set of features: Intel SDM volume 1, 13.4.3.</summary>
+    private static int StandardFormatBytes(ulong features)
+    {
+        int size = 576; // legacy area and header
+        for (int feature = 2; feature < 63; feature++)
+        {
+            if ((features & (1UL << feature)) != 0)
+            {
+                (int length, int offset, _, _) = X86Base.CpuId(0xd, feature);
+                size = Math.Max(size, offset + length);
+            }
+        }
+
+        return size;
+    }
+
+    /// <summary>Most bytes of extended state that this processor has (CPUID leaf 0xD, ECX).</summary>
+    internal static int MaxExtendedStateBytes()
+    {
+        (int maxLeaf, _, _, _) = X86Base.CpuId(0, 0);
+        if (maxLeaf < 0xd)
+        {
+            return 512;
+        }
+
+        (_, int enabled, int supported, _) = X86Base.CpuId(0xd, 0);
+        return (Math.Max(enabled, supported) + 63) & ~63;
+    }
+}
