@@ -21,15 +21,15 @@ internal static class Arguments
     internal static Argument<string> Target() => new("PID|NAME") { Description = "A process by its pid, or by a name that only one has" };
 
     internal static Option<Strategy> StrategyOption() => Word(
-        "--strategy", "How the instant is held: auto, fork, direct", Strategy.Unspecified,
+        "--strategy", "How the instant is held: auto, fork, direct",
         ("auto", Strategy.Unspecified), ("fork", Strategy.Fork), ("direct", Strategy.Direct));
 
     internal static Option<Content> ContentOption() => Word(
-        "--content", "How much memory: default (as gcore), full, stacks", Content.Default,
+        "--content", "How much memory: default (as gcore), full, stacks",
         ("default", Content.Default), ("full", Content.Full), ("stacks", Content.Stacks));
 
     internal static Option<Compression> CompressionOption() => Word(
-        "--compression", "Packing on the wire: none, lz4, zstd", Compression.None,
+        "--compression", "Packing on the wire: none, lz4, zstd",
         ("none", Compression.None), ("lz4", Compression.Lz4), ("zstd", Compression.Zstd));
 
     internal static Option<TimeSpan?> Time(string name, string description) =>
@@ -53,14 +53,13 @@ internal static class Arguments
             : throw new UsageException(problem);
     }
 
-    private static Option<T> Word<T>(string name, string description, T byDefault, params (string Text, T Value)[] words)
+    private static Option<T> Word<T>(string name, string description, params (string Text, T Value)[] words)
         where T : struct
     {
         var option = new Option<T>(name)
         {
             Description = description,
             HelpName = string.Join('|', words.Select(w => w.Text)),
-            DefaultValueFactory = _ => byDefault,
             CustomParser = result => Parse(result, words),
         };
         option.CompletionSources.Add(_ => words.Select(w => new System.CommandLine.Completions.CompletionItem(w.Text)));
