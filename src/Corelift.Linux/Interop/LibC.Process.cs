@@ -60,4 +60,8 @@ internal static unsafe partial class LibC
     /// <summary>clock_nanosleep(2) with a relative time.</summary>
     [LibraryImport(Library, EntryPoint = "clock_nanosleep")]
     internal static partial int ClockNanosleep(int clock, int flags, TimeSpec* request, TimeSpec* remaining);
+
+    /// <summary>statx(2).</summary>
+    [LibraryImport(Library, EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int Statx(int directory, string path, int flags, uint mask, byte* buffer);
 }

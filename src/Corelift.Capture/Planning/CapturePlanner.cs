@@ -1,0 +1,168 @@
+using System.Globalization;
+using Corelift.Linux.Procfs;
+
+namespace Corelift.Capture.Planning;
+
+/// <summary>What the agent has to spend on a capture.</summary>
+internal sealed record CaptureResources(long SpoolBytes, long PauseCopyLimitBytes);
+
+/// <summary>Chooses a strategy from facts, with its reasons, and refuses rather than harm the target.</summary>
+internal static class CapturePlanner
+{
+    // Cost model of a stop, measured on one machine (2 CPUs, Linux 6.18) and rounded up: what counts is the order.
+    private const double PerThreadMicroseconds = 40;
+    private const double PerVmaMicroseconds = 2;
+    private const double ForkPerGibibyteMilliseconds = 30;
+    private const double CopyPerGibibyteMilliseconds = 450;
+    private const double StreamPerGibibyteMilliseconds = 3000;
+    private const double FixedMilliseconds = 1;
+    private const double GibiByte = 1L << 30;
+
+    /// <summary>Plans a capture.</summary>
+    /// <exception cref="CaptureException">The caller asked for what is not safe, or the estimate is above the budget.</exception>
+    internal static CapturePlan Plan(TargetFacts facts, CaptureRequest request, CaptureResources resources, bool refuse)
+    {
+        var selector = new ContentSelector(new SelectionInput
+        {
+            Content = request.Content,
+            CoredumpFilter = facts.CoredumpFilter,
+            IsCoreClr = facts.IsCoreClr,
+        });
+        CaptureBytesByKind bytes = CaptureBytesByKind.Sum(facts.Vmas, selector, facts.Status.ThreadCount, request.Content);
+        var reasons = new List<string>();
+        var warnings = new List<string>();
+        CaptureStrategy strategy = Choose(facts, request, bytes, reasons);
+        bool streams = strategy == CaptureStrategy.Direct && (long)bytes.Total > resources.SpoolBytes;
+        if (streams)
+        {
+            reasons.Add(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{ToMebibytes(bytes.Total)} MiB do not fit the spool of {ToMebibytes((ulong)resources.SpoolBytes)} MiB, so they are streamed while the target is stopped"));
+        }
+
+        TimeSpan pause = Estimate(facts, strategy, streams, bytes, request.PauseCopyLimitBytes);
+        AddWarnings(strategy, bytes, request, warnings);
+        if (refuse && pause > request.StopBudget)
+        {
+            throw new CaptureException(
+                CaptureFailure.EstimateAboveStopBudget,
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"the target would be stopped for about {pause.TotalMilliseconds:F0} ms, and the stop budget is {request.StopBudget.TotalMilliseconds:F0} ms: raise the budget, ask for less content, or for another strategy"));
+        }
+
+        return new CapturePlan
+        {
+            Strategy = strategy,
+            StreamsWhileStopped = streams,
+            Reasons = reasons,
+            Warnings = warnings,
+            EstimatedPause = pause,
+            AnonymousBytes = bytes.Anonymous,
+            FileBytes = bytes.File,
+            SharedBytes = bytes.Shared,
+            PauseCopyBytes = bytes.PauseCopy,
+            ThreadCount = facts.Status.ThreadCount,
+            VmaCount = facts.Vmas.Count,
+        };
+    }
+
+    /// <summary>Why a fork image must not be made of this target, or null.</summary>
+    internal static string? ForkHazard(TargetFacts facts)
+    {
+        if (facts.Status.SeccompMode > 0)
+        {
+            return "the target is under seccomp: its filter may answer an injected call by killing it";
+        }
+
+        if (facts.Vmas.Any(v => (v.Flags & VmaKernelFlags.HugeTlb) != 0 && !v.Vma.IsShared))
+        {
+            return "the target has private hugetlb memory: a fork could take the huge page of its next write";
+        }
+
+        if (facts.Status.PinnedBytes > 0)
+        {
+            return "a driver has pinned pages of the target: a fork may part it from them";
+        }
+
+        if (facts.Status.ThreadFeatures.Contains("shstk", StringComparison.Ordinal))
+        {
+            return "the target runs with a shadow stack, which a remote call would have to match";
+        }
+
+        ulong needed = (facts.Status.ResidentAnonymousBytes / 8) + (64UL << 20) + (2 * facts.Status.PageTableBytes);
+        ulong? headroom = MemoryHeadroom.Read(facts.Directory);
+        return headroom < needed
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $"the target's memory cgroup has only {ToMebibytes(headroom.Value)} MiB left, and copies of pages it writes to would be charged to it")
+            : null;
+    }
+
+    private static CaptureStrategy Choose(TargetFacts facts, CaptureRequest request, CaptureBytesByKind bytes, List<string> reasons)
+    {
+        string? hazard = ForkHazard(facts);
+        if (request.Strategy == CaptureStrategy.Fork)
+        {
+            reasons.Add("fork was asked for");
+            return hazard is null
+                ? CaptureStrategy.Fork
+                : throw new CaptureException(CaptureFailure.ForkNotSafe, $"{hazard}: ask for strategy direct, or let the agent choose");
+        }
+
+        if (request.Strategy == CaptureStrategy.Direct)
+        {
+            reasons.Add("direct was asked for");
+            return CaptureStrategy.Direct;
+        }
+
+        if (hazard is not null)
+        {
+            reasons.Add($"direct: {hazard}");
+            return CaptureStrategy.Direct;
+        }
+
+        double direct = bytes.Total / GibiByte * CopyPerGibibyteMilliseconds;
+        double fork = ForkMilliseconds(facts);
+        if (direct < fork)
+        {
+            reasons.Add("direct: there is so little to copy that it takes less time than a fork");
+            return CaptureStrategy.Direct;
+        }
+
+        reasons.Add("fork: nothing forbids it, and the target is stopped only while its page tables are copied");
+        return CaptureStrategy.Fork;
+    }
+
+    private static double ForkMilliseconds(TargetFacts facts) =>
+        FixedMilliseconds + (facts.Status.PageTableBytes * 512.0 / GibiByte * ForkPerGibibyteMilliseconds)
+        + (facts.Vmas.Count * PerVmaMicroseconds / 1000);
+
+    private static TimeSpan Estimate(
+        TargetFacts facts, CaptureStrategy strategy, bool streams, CaptureBytesByKind bytes, long pauseCopyLimit)
+    {
+        double milliseconds = FixedMilliseconds
+            + (facts.Status.ThreadCount * PerThreadMicroseconds / 1000)
+            + (facts.Vmas.Count * PerVmaMicroseconds / 1000);
+        milliseconds += strategy == CaptureStrategy.Fork
+            ? ForkMilliseconds(facts) + (Math.Min(bytes.PauseCopy, (ulong)pauseCopyLimit) / GibiByte * CopyPerGibibyteMilliseconds)
+            : bytes.Total / GibiByte * (streams ? StreamPerGibibyteMilliseconds : CopyPerGibibyteMilliseconds);
+        return TimeSpan.FromMilliseconds(milliseconds);
+    }
+
+    private static void AddWarnings(CaptureStrategy strategy, CaptureBytesByKind bytes, CaptureRequest request, List<string> warnings)
+    {
+        if (strategy == CaptureStrategy.Fork && bytes.PauseCopy > (ulong)request.PauseCopyLimitBytes)
+        {
+            warnings.Add(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{ToMebibytes(bytes.PauseCopy)} MiB of shared or unforkable memory do not fit the {ToMebibytes((ulong)request.PauseCopyLimitBytes)} MiB that are copied in the pause: the rest is read later, or left out, and labelled"));
+        }
+        else if (bytes.Shared > 0)
+        {
+            warnings.Add("shared memory is copied while the target is stopped, but other processes may write to it meanwhile");
+        }
+    }
+
+    private static ulong ToMebibytes(ulong bytes) => (bytes + (1UL << 19)) >> 20;
+}

@@ -1,0 +1,196 @@
+using System.Globalization;
+using System.Text;
+using Corelift.Linux;
+using Corelift.Linux.Procfs;
+using TaskStatus = Corelift.Linux.Procfs.TaskStatus;
+
+namespace Corelift.Capture.Planning;
+
+/// <summary>What /proc says of a target before anybody touches it.</summary>
+internal sealed class TargetFacts
+{
+    private const uint UsualFilter = 0x33;
+
+    private TargetFacts(ProcessDirectory directory, TaskStat stat, TaskStatus status, List<VmaDetails> vmas)
+    {
+        Directory = directory;
+        Stat = stat;
+        Status = status;
+        Vmas = vmas;
+    }
+
+    /// <summary>The directory to read the memory's files in: the leader's, or a live task's where the leader has ended.</summary>
+    internal ProcessDirectory Directory { get; }
+
+    internal TaskStat Stat { get; }
+
+    internal TaskStatus Status { get; }
+
+    /// <summary>smaps, in ascending order of address.</summary>
+    internal List<VmaDetails> Vmas { get; }
+
+    internal uint CoredumpFilter { get; private init; } = UsualFilter;
+
+    internal bool IsCoreClr { get; private init; }
+
+    /// <summary>Whether the agent may open its mem file by itself, without anything being done in the target.</summary>
+    internal bool CanOpenMem { get; private init; }
+
+    /// <summary>Opens a process and checks that it is the one meant and one that can be looked at.</summary>
+    /// <param name="target">Pid and, unless 0, start time.</param>
+    /// <exception cref="CaptureException">It is not there, not the same, or none that can be stopped.</exception>
+    internal static ProcessDirectory Open(ProcessRef target)
+    {
+        ProcessDirectory directory;
+        try
+        {
+            directory = ProcessDirectory.Open(target.Pid);
+        }
+        catch (SyscallException failure) when (failure.IsTaskGone)
+        {
+            throw NotThere(target);
+        }
+
+        try
+        {
+            Check(directory, target);
+            return directory;
+        }
+        catch (SyscallException failure) when (failure.IsTaskGone)
+        {
+            directory.Dispose();
+            throw NotThere(target);
+        }
+        catch
+        {
+            directory.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Reads the facts. The directory stays the caller's, but <see cref="Directory"/> may be another one.</summary>
+    /// <exception cref="CaptureException">The process has gone, or its files are refused.</exception>
+    internal static TargetFacts Read(ProcessDirectory directory)
+    {
+        try
+        {
+            TaskStat stat = directory.ReadStat();
+            TaskStatus status = directory.ReadStatus();
+            ProcessDirectory source = stat.IsZombie ? OpenLiveTask(directory) : directory;
+            List<VmaDetails> vmas = source.ReadSmaps();
+            return new TargetFacts(source, stat, source == directory ? status : source.ReadStatus(), vmas)
+            {
+                CoredumpFilter = ReadFilter(source),
+                IsCoreClr = vmas.Any(v => v.Vma.Name.EndsWith("/libcoreclr.so", StringComparison.Ordinal)),
+                CanOpenMem = CanOpen(source, "mem"),
+            };
+        }
+        catch (SyscallException failure) when (failure.IsTaskGone)
+        {
+            throw new CaptureException(CaptureFailure.TargetExited, $"process {directory.Pid} ended while it was looked at");
+        }
+        catch (SyscallException failure) when (failure.IsDenied)
+        {
+            throw new CaptureException(
+                CaptureFailure.DeniedByKernel,
+                $"the kernel refuses to look at process {directory.Pid} ({failure.Message}): check the agent's capabilities, Yama and security modules");
+        }
+    }
+
+    private static void Check(ProcessDirectory directory, ProcessRef target)
+    {
+        TaskStatus status = directory.ReadStatus();
+        if (!status.IsLeader)
+        {
+            throw new CaptureException(
+                CaptureFailure.NotAProcess,
+                string.Create(CultureInfo.InvariantCulture, $"{target.Pid} is a thread of process {status.Tgid}: use {status.Tgid}"));
+        }
+
+        TaskStat stat = directory.ReadStat();
+        if (target.StartTimeTicks != 0 && stat.StartTimeTicks != target.StartTimeTicks)
+        {
+            throw new CaptureException(
+                CaptureFailure.IdentityChanged,
+                $"pid {target.Pid} belongs to another process by now (started at tick {stat.StartTimeTicks}, not {target.StartTimeTicks}): look it up again");
+        }
+
+        if (stat.IsKernelThread)
+        {
+            throw new CaptureException(CaptureFailure.KernelThread, $"{target.Pid} is a kernel thread: it has no memory of its own to look at");
+        }
+
+        if (stat.IsZombie && directory.ListTasks().Count <= 1)
+        {
+            throw new CaptureException(CaptureFailure.Zombie, $"process {target.Pid} has ended already and waits for its parent to notice");
+        }
+
+        if (status.TracerPid != 0)
+        {
+            throw new CaptureException(CaptureFailure.TargetTraced, DescribeTracer(target.Pid, status.TracerPid));
+        }
+    }
+
+    /// <summary>Says who traces a process, and what to do.</summary>
+    internal static string DescribeTracer(int pid, int tracer)
+    {
+        string name = "?";
+        try
+        {
+            using ProcessDirectory directory = ProcessDirectory.Open(tracer);
+            name = directory.ReadStat().Name;
+        }
+        catch (SyscallException)
+        {
+            // Gone already, or in another pid namespace.
+        }
+
+        return $"process {pid} is traced by {name} (pid {tracer}): only one tracer is possible, so end that one first";
+    }
+
+    private static CaptureException NotThere(ProcessRef target) => target.StartTimeTicks == 0
+        ? new CaptureException(CaptureFailure.NoSuchProcess, $"there is no process {target.Pid} in the agent's pid namespace")
+        : new CaptureException(CaptureFailure.NoSuchProcess, $"process {target.Pid} (started at tick {target.StartTimeTicks}) has ended");
+
+    private static ProcessDirectory OpenLiveTask(ProcessDirectory directory)
+    {
+        foreach (int tid in directory.ListTasks())
+        {
+            ProcessDirectory task = directory.ForTask(tid);
+            if (!task.ReadStat().IsZombie)
+            {
+                return task;
+            }
+
+            task.Dispose();
+        }
+
+        throw new CaptureException(CaptureFailure.TargetExited, $"process {directory.Pid} ended while it was looked at");
+    }
+
+    private static uint ReadFilter(ProcessDirectory directory)
+    {
+        try
+        {
+            string text = Encoding.ASCII.GetString(directory.ReadFile("coredump_filter")).Trim();
+            return uint.TryParse(text, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out uint filter) ? filter : UsualFilter;
+        }
+        catch (SyscallException failure) when (failure.IsDenied)
+        {
+            return UsualFilter;
+        }
+    }
+
+    private static bool CanOpen(ProcessDirectory directory, string name)
+    {
+        try
+        {
+            using Microsoft.Win32.SafeHandles.SafeFileHandle file = directory.OpenForReading(name);
+            return true;
+        }
+        catch (SyscallException failure) when (failure.IsDenied)
+        {
+            return false;
+        }
+    }
+}

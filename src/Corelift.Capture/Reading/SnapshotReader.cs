@@ -1,0 +1,242 @@
+using Corelift.Capture.Worker;
+using Corelift.Linux;
+using Corelift.Linux.Memory;
+using Corelift.Linux.Procfs;
+using Microsoft.Win32.SafeHandles;
+
+namespace Corelift.Capture.Reading;
+
+/// <summary>
+/// Reads the memory of a snapshot in ascending order of address through descriptors that a worker handed over, with one
+/// buffer, however large the target is. Zero pages are left out; what cannot be read is a hole, never zeros.
+/// </summary>
+public sealed class SnapshotReader : IDisposable
+{
+    private const int PageBytes = 4096;
+    private const int BufferBytes = 256 * 1024;
+
+    private readonly SnapshotSources _sources;
+    private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(BufferBytes, pinned: true);
+
+    internal SnapshotReader(SnapshotSources sources) => _sources = sources;
+
+    /// <summary>All memory, part by part.</summary>
+    /// <exception cref="CaptureException">The target or its image has gone in the middle.</exception>
+    public IEnumerable<MemoryPart> Read()
+    {
+        foreach (CaptureRegion region in _sources.Regions)
+        {
+            foreach (MemoryPart part in ReadRegion(region))
+            {
+                yield return part;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _sources.Dispose();
+
+    private IEnumerable<MemoryPart> ReadRegion(CaptureRegion region) => region.Source switch
+    {
+        RegionSource.PauseCopy => ReadCopies(region),
+        RegionSource.AllPages => ReadRange(_sources.Memory!, region.Start, region.End),
+        RegionSource.PresentPages => ReadPresent(_sources.Memory!, _sources.Pagemap!, region),
+        RegionSource.LivePages => ReadPresent(_sources.LiveMemory!, _sources.LivePagemap!, region),
+        _ => [],
+    };
+
+    private IEnumerable<MemoryPart> ReadCopies(CaptureRegion region)
+    {
+        ulong position = region.Start;
+        for (int i = _sources.FindExtent(region.Start); i < _sources.Extents.Length && _sources.Extents[i].Address < region.End; i++)
+        {
+            PauseExtent extent = _sources.Extents[i];
+            foreach (MemoryPart part in Absent(region, position, extent.Address))
+            {
+                yield return part;
+            }
+
+            int length = (int)extent.LengthBytes;
+            _sources.PauseCopy!.Slice(extent.Offset, length).CopyTo(_buffer);
+            foreach (MemoryPart part in WithoutUnreadable(extent.Address, length))
+            {
+                yield return part;
+            }
+
+            position = extent.Address + extent.LengthBytes;
+        }
+
+        foreach (MemoryPart part in Absent(region, position, region.End))
+        {
+            yield return part;
+        }
+    }
+
+    private IEnumerable<MemoryPart> ReadPresent(SafeFileHandle memory, SafeFileHandle pagemap, CaptureRegion region)
+    {
+        const ulong Window = 1UL << 30;
+        var map = new Pagemap((int)pagemap.DangerousGetHandle());
+        var runs = new PageRunList(1024);
+        ulong position = region.Start;
+        for (ulong window = region.Start; window < region.End; window += Math.Min(Window, region.End - window))
+        {
+            runs.Clear();
+            if (!map.Scan(window, Math.Min(region.End, window + Math.Min(Window, region.End - window)), runs))
+            {
+                throw Gone();
+            }
+
+            for (int i = 0; i < runs.Count; i++)
+            {
+                PageRun run = runs.Runs[i];
+                foreach (MemoryPart part in Absent(region, position, run.Start))
+                {
+                    yield return part;
+                }
+
+                foreach (MemoryPart part in ReadRange(memory, run.Start, run.End))
+                {
+                    yield return part;
+                }
+
+                position = run.End;
+            }
+        }
+
+        foreach (MemoryPart part in Absent(region, position, region.End))
+        {
+            yield return part;
+        }
+    }
+
+    /// <summary>
+    /// Pages that are not in the target's page tables. Of private anonymous memory they are zero. Of a mapped file they are the
+    /// file's. Of shared memory they may exist for others, and reading them would make them.
+    /// </summary>
+    private IEnumerable<MemoryPart> Absent(CaptureRegion region, ulong start, ulong end)
+    {
+        if (start >= end || region.Consistency == Consistency.Instant)
+        {
+            yield break;
+        }
+
+        if (region.Consistency is Consistency.Shared or Consistency.Live)
+        {
+            yield return new MemoryPart(start, default, end - start, HoleCause.PresenceUnknown);
+            yield break;
+        }
+
+        foreach (MemoryPart part in ReadFile(_sources.Vmas[region.VmaIndex], start, end))
+        {
+            yield return part;
+        }
+    }
+
+    private IEnumerable<MemoryPart> ReadFile(Vma vma, ulong start, ulong end)
+    {
+        SafeFileHandle? file = _sources.OpenFile(vma);
+        for (ulong address = start; address < end;)
+        {
+            int wanted = (int)Math.Min(end - address, BufferBytes);
+            int read = file is null
+                ? 0
+                : RandomAccess.Read(file, _buffer.AsSpan(0, wanted), (long)(vma.FileOffsetBytes + (address - vma.Start.Value)));
+            if (read == 0)
+            {
+                yield return new MemoryPart(address, default, end - address, file is null ? HoleCause.PresenceUnknown : HoleCause.Unreadable);
+                yield break;
+            }
+
+            // The last page of a file is zero after its end.
+            int whole = (read + PageBytes - 1) & ~(PageBytes - 1);
+            _buffer.AsSpan(read, whole - read).Clear();
+            foreach (MemoryPart part in WithoutZeros(address, 0, whole))
+            {
+                yield return part;
+            }
+
+            address += (ulong)whole;
+        }
+    }
+
+    private IEnumerable<MemoryPart> ReadRange(SafeFileHandle memory, ulong start, ulong end)
+    {
+        for (ulong address = start; address < end;)
+        {
+            int wanted = (int)Math.Min(end - address, BufferBytes);
+            int read = MemFile.Read(memory, new RemoteAddress(address), _buffer.AsSpan(0, wanted), out Errno errno) & ~(PageBytes - 1);
+            if (read == 0)
+            {
+                if (errno == Errno.None)
+                {
+                    throw Gone();
+                }
+
+                yield return new MemoryPart(address, default, PageBytes, HoleCause.Unreadable);
+                address += PageBytes;
+                continue;
+            }
+
+            foreach (MemoryPart part in WithoutZeros(address, 0, read))
+            {
+                yield return part;
+            }
+
+            address += (ulong)read;
+        }
+    }
+
+    private IEnumerable<MemoryPart> WithoutUnreadable(ulong address, int length)
+    {
+        int position = 0;
+        foreach (UnreadableRun run in _sources.UnreadableIn(address, address + (ulong)length))
+        {
+            int at = (int)(run.Start - address);
+            foreach (MemoryPart part in WithoutZeros(address, position, at))
+            {
+                yield return part;
+            }
+
+            yield return new MemoryPart(run.Start, default, run.End - run.Start, HoleCause.Unreadable);
+            position = (int)(run.End - address);
+        }
+
+        foreach (MemoryPart part in WithoutZeros(address, position, length))
+        {
+            yield return part;
+        }
+    }
+
+    /// <summary>The runs of pages in the buffer that are not zero. The image's scratch page was zero in the target.</summary>
+    private IEnumerable<MemoryPart> WithoutZeros(ulong address, int from, int to)
+    {
+        int start = -1;
+        for (int page = from; page < to; page += PageBytes)
+        {
+            int length = Math.Min(PageBytes, to - page);
+            ulong at = address + (ulong)page;
+            bool zero = (at >= _sources.ScratchStart && at < _sources.ScratchEnd)
+                || !_buffer.AsSpan(page, length).ContainsAnyExcept((byte)0);
+            if (zero && start >= 0)
+            {
+                yield return new MemoryPart(address + (ulong)start, _buffer.AsMemory(start, page - start), 0, HoleCause.None);
+                start = -1;
+            }
+            else if (!zero && start < 0)
+            {
+                start = page;
+            }
+        }
+
+        if (start >= 0)
+        {
+            yield return new MemoryPart(address + (ulong)start, _buffer.AsMemory(start, to - start), 0, HoleCause.None);
+        }
+    }
+
+    private CaptureException Gone() => new(
+        _sources.IsLease ? CaptureFailure.LeaseEnded : CaptureFailure.TargetExited,
+        _sources.IsLease
+            ? "the target was resumed, or ended, while its memory was being read: keep the lease alive, or raise the stop budget"
+            : "the snapshot's image ended while it was being read: the target's pid namespace has gone, or the kernel was short of memory");
+}

@@ -1,0 +1,95 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Corelift.Linux.Memory;
+
+namespace Corelift.Capture.Worker;
+
+/// <summary>A run of bytes that was copied in the pause.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal readonly record struct PauseExtent(ulong Address, ulong LengthBytes, long Offset);
+
+/// <summary>Pages that turned out to be unreadable in the pause.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal readonly record struct UnreadableRun(ulong Start, ulong End);
+
+/// <summary>Fixed part of what a worker says of an instant; the variable parts follow it in the same buffer.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct ReportHeader
+{
+    internal int ThreadCount, ThreadStrideBytes, RegionCount, RegionBytes, ExtentCount, UnreadableCount, MapsBytes, AuxvBytes;
+    internal int IsGroupStopped, ImagePid;
+    internal long PauseNanoseconds, SkewNanoseconds, StoppedAtUnixNanoseconds;
+    internal long Interrupt, Registers, Copy, Fork, Resume;
+    internal ulong ScratchStart, ScratchEnd;
+}
+
+/// <summary>The report's variable parts.</summary>
+internal sealed record ReportParts(
+    byte[] Maps, byte[] Auxv, CaptureRegion[] Regions, PauseExtent[] Extents, UnreadableRun[] Unreadable);
+
+/// <summary>Writes and reads the report that a worker hands over in a memfd.</summary>
+internal static class CaptureReport
+{
+    private const int Alignment = 16;
+
+    internal static SharedBuffer Write(ReportHeader header, ReportParts parts)
+    {
+        header.MapsBytes = parts.Maps.Length;
+        header.AuxvBytes = parts.Auxv.Length;
+        header.RegionCount = parts.Regions.Length;
+        header.RegionBytes = Unsafe.SizeOf<CaptureRegion>();
+        header.ExtentCount = parts.Extents.Length;
+        header.UnreadableCount = parts.Unreadable.Length;
+        ReadOnlySpan<byte> regions = MemoryMarshal.AsBytes<CaptureRegion>(parts.Regions);
+        ReadOnlySpan<byte> extents = MemoryMarshal.AsBytes<PauseExtent>(parts.Extents);
+        ReadOnlySpan<byte> unreadable = MemoryMarshal.AsBytes<UnreadableRun>(parts.Unreadable);
+        long length = Align(Unsafe.SizeOf<ReportHeader>()) + Align(parts.Maps.Length) + Align(parts.Auxv.Length)
+            + Align(regions.Length) + Align(extents.Length) + Align(unreadable.Length);
+
+        SharedBuffer buffer = SharedBuffer.Create("corelift-report", length);
+        long offset = 0;
+        Append(buffer, ref offset, WorkerMessage.ToBytes(ref header));
+        Append(buffer, ref offset, parts.Maps);
+        Append(buffer, ref offset, parts.Auxv);
+        Append(buffer, ref offset, regions);
+        Append(buffer, ref offset, extents);
+        Append(buffer, ref offset, unreadable);
+        return buffer;
+    }
+
+    /// <exception cref="InvalidDataException">Lengths do not fit the buffer.</exception>
+    internal static (ReportHeader Header, ReportParts Parts) Read(SharedBuffer buffer)
+    {
+        long offset = 0;
+        var header = MemoryMarshal.Read<ReportHeader>(Take(buffer, ref offset, Unsafe.SizeOf<ReportHeader>()));
+        byte[] maps = Take(buffer, ref offset, header.MapsBytes).ToArray();
+        byte[] auxv = Take(buffer, ref offset, header.AuxvBytes).ToArray();
+        CaptureRegion[] regions = TakeArray<CaptureRegion>(buffer, ref offset, header.RegionCount);
+        PauseExtent[] extents = TakeArray<PauseExtent>(buffer, ref offset, header.ExtentCount);
+        UnreadableRun[] unreadable = TakeArray<UnreadableRun>(buffer, ref offset, header.UnreadableCount);
+        return (header, new ReportParts(maps, auxv, regions, extents, unreadable));
+    }
+
+    private static long Align(int length) => (length + Alignment - 1) & ~(Alignment - 1);
+
+    private static void Append(SharedBuffer buffer, ref long offset, ReadOnlySpan<byte> bytes)
+    {
+        bytes.CopyTo(buffer.Slice(offset, bytes.Length));
+        offset += Align(bytes.Length);
+    }
+
+    private static Span<byte> Take(SharedBuffer buffer, ref long offset, int length)
+    {
+        if (length < 0 || length > buffer.LengthBytes - offset)
+        {
+            throw new InvalidDataException("a worker's report does not fit its buffer");
+        }
+
+        Span<byte> bytes = buffer.Slice(offset, length);
+        offset += Align(length);
+        return bytes;
+    }
+
+    private static T[] TakeArray<T>(SharedBuffer buffer, ref long offset, int count)
+        where T : unmanaged => MemoryMarshal.Cast<byte, T>(Take(buffer, ref offset, checked(count * Unsafe.SizeOf<T>()))).ToArray();
+}

@@ -1,0 +1,168 @@
+using System.Globalization;
+using Corelift.Capture.Planning;
+using Corelift.Linux;
+using Corelift.Linux.Memory;
+using Corelift.Linux.Procfs;
+using Corelift.Linux.Processes;
+using Corelift.Linux.Ptrace;
+using Microsoft.Win32.SafeHandles;
+
+namespace Corelift.Capture.Worker;
+
+/// <summary>One capture: stop, registers, what the strategy needs, resume, and an image that is held while it is read.</summary>
+internal static class CaptureTask
+{
+    private const long PatienceWithImage = 2_000_000_000;
+
+    internal static void Run(WorkerRequest request, WorkerReplies replies, WorkerClock clock, SafeFileHandle? spoolFile)
+    {
+        using StoppedTarget target = StoppedTarget.Prepare(request, clock, replies);
+        bool fork = request.Strategy == CaptureStrategy.Fork;
+        if (fork && target.NoCallsBecause is { } reason)
+        {
+            throw new CaptureException(CaptureFailure.ForkNotSafe, $"no image can be made: {reason}");
+        }
+
+        var debuggerPages = request.Content == CaptureContent.Stacks ? DebuggerPages.Find(target.Facts) : [];
+        using SharedBuffer? pauseBuffer = CreatePauseBuffer(request, target.Facts, debuggerPages, spoolFile);
+        using var copier = pauseBuffer is null ? null : new PauseCopier(pauseBuffer);
+        target.Stop(request.StopBudgetNanoseconds);
+
+        var pause = new PauseWork(request, target, copier, debuggerPages);
+        ProcessImage? image;
+        try
+        {
+            image = pause.Run();
+        }
+        catch
+        {
+            _ = target.Resume();
+            throw;
+        }
+
+        long resumeStarted = MonotonicClock.Nanoseconds;
+        long paused = target.Resume();
+        var header = new ReportHeader
+        {
+            ThreadCount = pause.ThreadCount,
+            ThreadStrideBytes = target.Records.StrideBytes,
+            IsGroupStopped = target.Session.IsGroupStopped ? 1 : 0,
+            ImagePid = image?.Tid ?? 0,
+            PauseNanoseconds = paused,
+            SkewNanoseconds = target.Session.SkewNanoseconds,
+            StoppedAtUnixNanoseconds = target.StoppedAtUnixNanoseconds,
+            Interrupt = target.InterruptNanoseconds,
+            Registers = target.RegistersNanoseconds,
+            Copy = pause.CopyNanoseconds,
+            Fork = pause.ForkNanoseconds,
+            Resume = target.Session.StopStartedAt + paused - resumeStarted,
+            ScratchStart = image is null ? 0 : target.ScratchStart,
+            ScratchEnd = image is null ? 0 : target.ScratchEnd,
+        };
+        Serve(target, pause, image, header, replies, pauseBuffer);
+    }
+
+    private static void Serve(
+        StoppedTarget target, PauseWork pause, ProcessImage? image, ReportHeader header, WorkerReplies replies, SharedBuffer? pauseBuffer)
+    {
+        TargetFiles files = default;
+        bool leftTable = false;
+        if (image is not null)
+        {
+            long deadline = MonotonicClock.Nanoseconds + PatienceWithImage;
+            leftTable = image.LeaveFileTable(deadline);
+            files = leftTable ? TargetFiles.From(image, deadline) : new TargetFiles(image.OpenFromOutside("mem", deadline), image.OpenFromOutside("pagemap", deadline), null);
+        }
+
+        try
+        {
+            if (image is not null && (files.Memory is null || files.Pagemap is null))
+            {
+                throw new CaptureException(
+                    CaptureFailure.ForkRefused,
+                    "the image's memory cannot be opened (no /proc in the target's mounts, or an old kernel): ask for strategy direct");
+            }
+
+            byte[] auxv = pause.TargetFiles.Auxv ?? files.Auxv ?? AuxvOnStack.Read(target.Facts) ?? [];
+            using SharedBuffer report = CaptureReport.Write(
+                header, new ReportParts(pause.Maps, auxv, [.. pause.Regions], pause.Extents, pause.Unreadable));
+            replies.Instant(
+                (WorkerDescriptors.Threads, target.ThreadBuffer.File),
+                (WorkerDescriptors.Report, report.File),
+                (WorkerDescriptors.PauseCopy, pauseBuffer?.File),
+                (WorkerDescriptors.Memory, files.Memory),
+                (WorkerDescriptors.Pagemap, files.Pagemap),
+                (WorkerDescriptors.LiveMemory, pause.TargetFiles.Memory),
+                (WorkerDescriptors.LivePagemap, pause.TargetFiles.Pagemap));
+            files.Memory?.Dispose();
+            files.Pagemap?.Dispose();
+            pause.TargetFiles.Memory?.Dispose();
+            pause.TargetFiles.Pagemap?.Dispose();
+
+            // Until the agent has read the image, or has gone.
+            _ = replies.TryReceive(TimeSpan.FromMilliseconds(int.MaxValue), out _);
+        }
+        finally
+        {
+            string leftover = string.Empty;
+            if (image is not null)
+            {
+                image.Kill(MonotonicClock.Nanoseconds + PatienceWithImage);
+                leftover = ReapTask.Reap(target.Facts.Directory.Pid, target.Facts.Stat.StartTimeTicks, image.PidInTarget);
+            }
+
+            replies.Released(header.PauseNanoseconds, leftover);
+        }
+    }
+
+    /// <summary>
+    /// A buffer for what is copied in the pause: as large as what smaps shows of it now, and an eighth more; null where nothing is.
+    /// </summary>
+    private static SharedBuffer? CreatePauseBuffer(
+        WorkerRequest request, TargetFacts facts, IReadOnlyCollection<ulong> debuggerPages, SafeFileHandle? spoolFile)
+    {
+        const long Slack = 4L << 20;
+        var selector = new ContentSelector(new SelectionInput
+        {
+            Content = request.Content,
+            CoredumpFilter = facts.CoredumpFilter,
+            IsCoreClr = facts.IsCoreClr,
+            DebuggerPages = debuggerPages,
+        });
+        CaptureBytesByKind bytes = CaptureBytesByKind.Sum(facts.Vmas, selector, facts.Status.ThreadCount, request.Content);
+        bool fork = request.Strategy == CaptureStrategy.Fork;
+        long wanted = (long)(fork ? bytes.PauseCopy : PresentBytes(facts, selector) + (request.Content == CaptureContent.Stacks ? bytes.Anonymous : 0));
+        if (fork && wanted == 0)
+        {
+            return null;
+        }
+
+        long limit = fork ? request.PauseCopyLimitBytes : request.SpoolLimitBytes;
+        long length = Math.Min(wanted + (wanted / 8) + Slack, limit);
+        try
+        {
+            return spoolFile is null ? SharedBuffer.Create("corelift-pause-copy", length) : SharedBuffer.Allocate(spoolFile, length);
+        }
+        catch (SyscallException failure)
+        {
+            throw new CaptureException(
+                CaptureFailure.SpoolTooSmall,
+                string.Create(CultureInfo.InvariantCulture, $"no room for a spool of {length >> 20} MiB ({failure.Message}): nothing was stopped"));
+        }
+    }
+
+    private static ulong PresentBytes(TargetFacts facts, ContentSelector selector)
+    {
+        ulong sum = 0;
+        var pieces = new List<Selected>();
+        foreach (VmaDetails details in facts.Vmas)
+        {
+            pieces.Clear();
+            selector.Select(details.Vma, details, pieces);
+            ulong selected = pieces.Aggregate(0UL, (total, piece) => total + (piece.Hole == HoleCause.None ? piece.End - piece.Start : 0));
+            sum += Math.Min(selected, details.ResidentBytes + details.SwappedBytes + details.PrivateHugetlbBytes + details.SharedHugetlbBytes);
+        }
+
+        return sum;
+    }
+}

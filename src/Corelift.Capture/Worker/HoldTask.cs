@@ -1,0 +1,86 @@
+using Corelift.Linux.Memory;
+using Corelift.Linux.Processes;
+using Corelift.Linux.Ptrace;
+
+namespace Corelift.Capture.Worker;
+
+/// <summary>Stops a target and holds it until told to resume it, until the lease runs out, or until the agent has gone.</summary>
+internal static class HoldTask
+{
+    private const int WindowBytes = 1 << 20;
+
+    internal static void Run(WorkerRequest request, WorkerReplies replies, WorkerClock clock)
+    {
+        using StoppedTarget target = StoppedTarget.Prepare(request, clock, replies);
+        using SharedBuffer window = SharedBuffer.Create("corelift-window", WindowBytes);
+        target.Stop(request.StopBudgetNanoseconds);
+        try
+        {
+            Hold(request, target, window, replies, clock);
+        }
+        finally
+        {
+            long stopped = target.Resume();
+            replies.Released(stopped);
+        }
+    }
+
+    private static void Hold(WorkerRequest request, StoppedTarget target, SharedBuffer window, WorkerReplies replies, WorkerClock clock)
+    {
+        RemoteCaller? caller = target.Facts.CanOpenMem ? null : target.PrepareCalls();
+        TargetFiles files;
+        try
+        {
+            files = target.OpenFiles(caller);
+        }
+        finally
+        {
+            caller?.Restore();
+        }
+
+        byte[] maps = target.Facts.Directory.ReadFile("maps");
+        byte[] auxv = files.Auxv ?? AuxvOnStack.Read(target.Facts) ?? [];
+        var header = new ReportHeader
+        {
+            ThreadCount = target.Session.StoppedCount,
+            ThreadStrideBytes = target.Records.StrideBytes,
+            IsGroupStopped = target.Session.IsGroupStopped ? 1 : 0,
+            SkewNanoseconds = target.Session.SkewNanoseconds,
+            StoppedAtUnixNanoseconds = target.StoppedAtUnixNanoseconds,
+            Interrupt = target.InterruptNanoseconds,
+            Registers = target.RegistersNanoseconds,
+        };
+        long deadline = MonotonicClock.Nanoseconds + request.HoldNanoseconds;
+        clock.StopBegins(deadline);
+        SelfControl.LowerPriority();
+        using (SharedBuffer report = CaptureReport.Write(header, new ReportParts(maps, auxv, [], [], [])))
+        {
+            replies.StopBegins(deadline);
+            replies.Instant(
+                (WorkerDescriptors.Threads, target.ThreadBuffer.File),
+                (WorkerDescriptors.Report, report.File),
+                (WorkerDescriptors.Memory, files.Memory),
+                (WorkerDescriptors.Pagemap, files.Pagemap),
+                (WorkerDescriptors.Window, window.File));
+        }
+
+        files.Memory?.Dispose();
+        files.Pagemap?.Dispose();
+        var memory = new ProcessMemory(target.Session.Tid(0));
+        while (replies.TryReceive(TimeSpan.FromTicks(Math.Max(0, deadline - MonotonicClock.Nanoseconds) / 100), out WorkerCommand command)
+            && command.Kind != WorkerCommandKind.Release)
+        {
+            if (command.Kind == WorkerCommandKind.KeepAlive)
+            {
+                deadline = MonotonicClock.Nanoseconds + command.Value;
+                clock.StopBegins(deadline);
+                replies.StopBegins(deadline);
+            }
+            else
+            {
+                int length = Math.Clamp(command.LengthBytes, 0, WindowBytes);
+                replies.Window(memory.Read(new RemoteAddress(command.Address), window.Slice(0, length)));
+            }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+using Corelift.Linux;
+using Corelift.Linux.Memory;
+using Corelift.Linux.Processes;
+using Microsoft.Win32.SafeHandles;
+
+namespace Corelift.Capture.Worker;
+
+/// <summary>
+/// Copies runs of pages into a buffer while the target is stopped, on several threads that were started before. Through a
+/// mem file where there is one; by process_vm_readv otherwise.
+/// </summary>
+internal sealed class PauseCopier : IDisposable
+{
+    private const int PieceBytes = 256 * 1024;
+    private const int PageBytes = 4096;
+    private const int MostHelpers = 3;
+
+    private readonly SharedBuffer _buffer;
+    private readonly List<PauseExtent> _extents = new(4096);
+    private readonly List<UnreadableRun> _unreadable = [];
+    private readonly Lock _lock = new();
+    private readonly Thread[] _helpers;
+    private readonly SemaphoreSlim _start = new(0);
+    private readonly CountdownEvent _finished = new(1);
+    private SafeFileHandle? _mem;
+    private ProcessMemory? _memory;
+    private long _used;
+    private long _deadline;
+    private int _nextExtent;
+    private volatile bool _overrun;
+    private volatile bool _ending;
+
+    /// <summary>Starts the threads; none of them does anything before <see cref="CopyAll"/>.</summary>
+    internal PauseCopier(SharedBuffer buffer)
+    {
+        _buffer = buffer;
+        _helpers = new Thread[Math.Clamp(Environment.ProcessorCount - 1, 0, MostHelpers)];
+        for (int i = 0; i < _helpers.Length; i++)
+        {
+            _helpers[i] = new Thread(Help, 256 * 1024) { IsBackground = true, Name = "pause-copier" };
+            _helpers[i].Start();
+        }
+    }
+
+    /// <summary>What was copied, in ascending order of address.</summary>
+    internal PauseExtent[] Extents => [.. _extents];
+
+    /// <summary>Pages that could not be read.</summary>
+    internal UnreadableRun[] Unreadable
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _unreadable.OrderBy(r => r.Start)];
+            }
+        }
+    }
+
+    /// <summary>Bytes of the buffer that are taken.</summary>
+    internal long UsedBytes => _used;
+
+    /// <summary>Takes a run into the list of what to copy, as far as the buffer has room.</summary>
+    /// <returns>Whether all of it fits; nothing is taken otherwise.</returns>
+    internal bool TryAdd(ulong start, ulong end)
+    {
+        long length = (long)(end - start);
+        if (length > _buffer.LengthBytes - _used)
+        {
+            return false;
+        }
+
+        // Pieces, so that the threads share a long run.
+        for (ulong address = start; address < end; address += PieceBytes)
+        {
+            ulong piece = Math.Min(end - address, PieceBytes);
+            _extents.Add(new PauseExtent(address, piece, _used));
+            _used += (long)piece;
+        }
+
+        return true;
+    }
+
+    /// <summary>Copies all that was added.</summary>
+    /// <param name="mem">The stopped target's mem file, or null.</param>
+    /// <param name="memory">The stopped target by process_vm_readv, used where there is no mem file.</param>
+    /// <param name="deadline">In nanoseconds of CLOCK_MONOTONIC.</param>
+    /// <returns>False where the deadline passed.</returns>
+    internal bool CopyAll(SafeFileHandle? mem, ProcessMemory memory, long deadline)
+    {
+        (_mem, _memory, _deadline, _nextExtent) = (mem, memory, deadline, 0);
+        int helpers = _extents.Count > 4 ? _helpers.Length : 0;
+        _finished.Reset(helpers + 1);
+        if (helpers > 0)
+        {
+            _start.Release(helpers);
+        }
+
+        CopyPieces();
+        _finished.Wait();
+        return !_overrun;
+    }
+
+    public void Dispose()
+    {
+        _ending = true;
+        _start.Release(Math.Max(1, _helpers.Length));
+        foreach (Thread helper in _helpers)
+        {
+            helper.Join();
+        }
+
+        _start.Dispose();
+        _finished.Dispose();
+    }
+
+    private void Help()
+    {
+        while (true)
+        {
+            _start.Wait();
+            if (_ending)
+            {
+                return;
+            }
+
+            CopyPieces();
+        }
+    }
+
+    private void CopyPieces()
+    {
+        for (int i = Interlocked.Increment(ref _nextExtent) - 1; i < _extents.Count && !_overrun; i = Interlocked.Increment(ref _nextExtent) - 1)
+        {
+            Copy(_extents[i]);
+            if (MonotonicClock.Nanoseconds > _deadline)
+            {
+                _overrun = true;
+            }
+        }
+
+        _finished.Signal();
+    }
+
+    private void Copy(PauseExtent extent)
+    {
+        Span<byte> target = _buffer.Slice(extent.Offset, (int)extent.LengthBytes);
+        int position = 0;
+        while (position < target.Length)
+        {
+            int read = Read(new RemoteAddress(extent.Address + (ulong)position), target[position..]) & ~(PageBytes - 1);
+            position += read;
+            if (position < target.Length && read == 0)
+            {
+                ulong page = extent.Address + (ulong)position;
+                lock (_lock)
+                {
+                    _unreadable.Add(new UnreadableRun(page, page + PageBytes));
+                }
+
+                position += PageBytes;
+            }
+        }
+    }
+
+    private int Read(RemoteAddress address, Span<byte> target)
+    {
+        try
+        {
+            return _mem is null ? _memory!.Read(address, target) : MemFile.Read(_mem, address, target, out _);
+        }
+        catch (SyscallException)
+        {
+            return 0;
+        }
+    }
+}

@@ -1,0 +1,241 @@
+using System.Runtime;
+using Corelift.Capture.Planning;
+using Corelift.Linux;
+using Corelift.Linux.Memory;
+using Corelift.Linux.Procfs;
+using Corelift.Linux.Processes;
+using Corelift.Linux.Ptrace;
+
+namespace Corelift.Capture.Worker;
+
+/// <summary>
+/// A target from the look at it before, through the stop, to its resume; what capture and hold have in common. Everything
+/// that can be done before the stop is done in <see cref="Prepare"/>.
+/// </summary>
+internal sealed class StoppedTarget : IDisposable
+{
+    private const long SeizePatience = 10_000_000_000;
+    private const long NoGcBytes = 32L << 20;
+
+    private readonly WorkerClock _clock;
+    private readonly WorkerReplies _replies;
+    private readonly ProcessDirectory _directory;
+    private RemoteCode _code;
+    private bool _holdsGc;
+
+    private StoppedTarget(ProcessDirectory directory, TargetFacts facts, WorkerClock clock, WorkerReplies replies)
+    {
+        _directory = directory;
+        _clock = clock;
+        _replies = replies;
+        Facts = facts;
+        Session = new TraceSession(directory, facts.Status.ThreadCount);
+        int room = facts.Status.ThreadCount + (facts.Status.ThreadCount / 4) + 64;
+        ThreadBuffer = SharedBuffer.Create("corelift-threads", (long)room * ThreadRecords.Stride());
+        Records = new ThreadRecords(ThreadBuffer, 0, ThreadRecords.Stride());
+        RoomForThreads = room;
+    }
+
+    internal TargetFacts Facts { get; }
+
+    internal TraceSession Session { get; }
+
+    internal SharedBuffer ThreadBuffer { get; }
+
+    internal ThreadRecords Records { get; }
+
+    internal int RoomForThreads { get; }
+
+    /// <summary>Why nothing can be called in the target, or null.</summary>
+    internal string? NoCallsBecause { get; private set; }
+
+    /// <summary>Deadline of the stop, CLOCK_MONOTONIC in nanoseconds.</summary>
+    internal long Deadline { get; private set; }
+
+    internal long StoppedAtUnixNanoseconds { get; private set; }
+
+    internal long InterruptNanoseconds { get; private set; }
+
+    internal long RegistersNanoseconds { get; private set; }
+
+    /// <summary>Looks at the target, finds code for calls in it, makes buffers, and seizes every task. Nobody is stopped.</summary>
+    internal static StoppedTarget Prepare(WorkerRequest request, WorkerClock clock, WorkerReplies replies)
+    {
+        ProcessDirectory directory = TargetFacts.Open(new ProcessRef(request.Pid, request.StartTimeTicks));
+        var target = new StoppedTarget(directory, TargetFacts.Read(directory), clock, replies);
+        TargetFacts facts = target.Facts;
+        target.NoCallsBecause = facts.Status.SeccompMode > 0
+            ? "the target is under seccomp"
+            : RemoteCodeFinder.Find(facts.Directory, facts.Vmas.ConvertAll(v => v.Vma), out target._code);
+        return target;
+    }
+
+    /// <summary>Seizes and stops every task, and reads its registers.</summary>
+    /// <exception cref="CaptureException">It did not work; the end of this thread resumes whoever is stopped.</exception>
+    internal void Stop(long budgetNanoseconds)
+    {
+        _clock.Watch(Session);
+        Check(Session.SeizeAll(MonotonicClock.Nanoseconds + SeizePatience));
+        _holdsGc = TryHoldGc();
+        _ = SelfControl.RaisePriority();
+        Deadline = MonotonicClock.Nanoseconds + budgetNanoseconds;
+        _clock.StopBegins(Deadline);
+        _replies.StopBegins(Deadline);
+        StoppedAtUnixNanoseconds = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100;
+        Check(Session.StopAll(Deadline));
+        long stopped = MonotonicClock.Nanoseconds;
+        InterruptNanoseconds = stopped - Session.StopStartedAt;
+        if (Session.StoppedCount > RoomForThreads)
+        {
+            throw new CaptureException(
+                CaptureFailure.Internal, "threads were born faster than room for them was made: try again");
+        }
+
+        Check(Session.ReadRegisters(Records));
+        RegistersNanoseconds = MonotonicClock.Nanoseconds - stopped;
+    }
+
+    /// <summary>Prepares calls in a stopped task, or returns null with the reason in <see cref="NoCallsBecause"/>.</summary>
+    internal RemoteCaller? PrepareCalls()
+    {
+        if (NoCallsBecause is not null)
+        {
+            return null;
+        }
+
+        RemoteCaller? caller = RemoteCaller.Prepare(Session, Records, _code, out string refusal);
+        NoCallsBecause = caller is null ? refusal : null;
+        return caller;
+    }
+
+    internal ulong ScratchStart => _code.Scratch;
+
+    internal ulong ScratchEnd => _code.Scratch + (ulong)_code.ScratchBytes;
+
+    /// <summary>Lets every task run on. Returns how long they were stopped, in nanoseconds.</summary>
+    internal long Resume()
+    {
+        long started = Session.StopStartedAt;
+        Session.ResumeAll();
+        long ended = MonotonicClock.Nanoseconds;
+        _clock.StopEnds();
+        SelfControl.LowerPriority();
+        ReleaseGc();
+        return ended - started;
+    }
+
+    /// <summary>Opens the target's mem or pagemap through a short-lived peer that shares its memory.</summary>
+    internal TargetFiles OpenFiles(RemoteCaller? caller)
+    {
+        if (Facts.CanOpenMem)
+        {
+            return new TargetFiles(
+                Facts.Directory.OpenForReading("mem"), Facts.Directory.OpenForReading("pagemap"), Facts.Directory.ReadFile("auxv"));
+        }
+
+        if (caller is null || ProcessImage.Create(caller, isPeer: true, Deadline, out _) is not { } peer)
+        {
+            return default;
+        }
+
+        TargetFiles files = default;
+        if (peer.LeaveFileTable(Deadline))
+        {
+            files = TargetFiles.From(peer, Deadline);
+        }
+
+        peer.Kill(Deadline);
+        _ = ProcessImage.Reap(caller, peer.PidInTarget, Deadline);
+        return files;
+    }
+
+    internal void Check(TraceOutcome outcome)
+    {
+        if (outcome == TraceOutcome.Done)
+        {
+            return;
+        }
+
+        Session.ResumeAll();
+        _clock.StopEnds();
+        throw Describe(outcome);
+    }
+
+    public void Dispose()
+    {
+        ReleaseGc();
+        ThreadBuffer.Dispose();
+        Session.Dispose();
+        if (Facts.Directory != _directory)
+        {
+            Facts.Directory.Dispose();
+        }
+
+        _directory.Dispose();
+    }
+
+    private CaptureException Describe(TraceOutcome outcome) => outcome switch
+    {
+        TraceOutcome.TargetExited => new CaptureException(CaptureFailure.TargetExited, $"process {_directory.Pid} ended while it was being stopped"),
+        TraceOutcome.TargetExeced => new CaptureException(
+            CaptureFailure.TargetExeced, $"process {_directory.Pid} called execve while it was being stopped: look at the new program and try again"),
+        TraceOutcome.AlreadyTraced => new CaptureException(CaptureFailure.TargetTraced, DescribeTracer()),
+        TraceOutcome.UnsupportedArchitecture => new CaptureException(
+            CaptureFailure.UnsupportedArchitecture, $"thread {Session.BlamedTid} of process {_directory.Pid} runs in a mode other than 64-bit x86"),
+        TraceOutcome.Denied => new CaptureException(
+            CaptureFailure.DeniedByKernel,
+            $"the kernel refuses to trace thread {Session.BlamedTid} of process {_directory.Pid}: check the agent's CAP_SYS_PTRACE, kernel.yama.ptrace_scope and security modules"),
+        _ => new CaptureException(
+            CaptureFailure.StopBudgetOverrun,
+            $"thread {Session.BlamedTid} of process {_directory.Pid} did not stop within the stop budget ({DescribeWait()}): every thread runs again; raise the budget or try later"),
+    };
+
+    private string DescribeTracer()
+    {
+        try
+        {
+            using ProcessDirectory task = _directory.ForTask(Session.BlamedTid);
+            return TargetFacts.DescribeTracer(_directory.Pid, task.ReadStatus().TracerPid);
+        }
+        catch (SyscallException)
+        {
+            return $"process {_directory.Pid} is traced by another process: only one tracer is possible, so end that one first";
+        }
+    }
+
+    private string DescribeWait()
+    {
+        try
+        {
+            using ProcessDirectory task = _directory.ForTask(Session.BlamedTid);
+            string place = System.Text.Encoding.ASCII.GetString(task.ReadFile("wchan"));
+            return $"state {task.ReadStat().State}, waiting in {(place is "0" or "" ? "the kernel" : place)}";
+        }
+        catch (SyscallException)
+        {
+            return "it has gone since";
+        }
+    }
+
+    private static bool TryHoldGc()
+    {
+        try
+        {
+            return GC.TryStartNoGCRegion(NoGcBytes);
+        }
+        catch (Exception failure) when (failure is InvalidOperationException or ArgumentException)
+        {
+            return false;
+        }
+    }
+
+    private void ReleaseGc()
+    {
+        if (_holdsGc && GCSettings.LatencyMode == GCLatencyMode.NoGCRegion)
+        {
+            GC.EndNoGCRegion();
+        }
+
+        _holdsGc = false;
+    }
+}

@@ -1,0 +1,67 @@
+using Corelift.Linux.Processes;
+using Corelift.Linux.Ptrace;
+
+namespace Corelift.Capture.Worker;
+
+/// <summary>
+/// The worker's own enforcement of its stop budget, on a thread beside the tracer: past the deadline and a grace it ends the
+/// process, and the kernel lets every task of the target run. It does the same soon after the agent has gone.
+/// </summary>
+internal sealed class WorkerClock
+{
+    private const long TickNanoseconds = 2_000_000;
+    private const long GraceNanoseconds = 30_000_000;
+    private const long GraceWithoutAgent = 2_000_000_000;
+    private const long GraceWithoutAgentStopped = 50_000_000;
+
+    private readonly MessageSocket _agent;
+    private long _deadline = long.MaxValue;
+    private TraceSession? _session;
+
+    internal WorkerClock(MessageSocket agent)
+    {
+        _agent = agent;
+        new Thread(Run, 256 * 1024) { IsBackground = true, Name = "worker-clock" }.Start();
+    }
+
+    /// <summary>Whether the agent has gone: whatever is under way is to be ended.</summary>
+    internal bool IsAgentGone { get; private set; }
+
+    /// <summary>Watches a session: frees an execve that waits for tasks which it holds.</summary>
+    internal void Watch(TraceSession session) => Volatile.Write(ref _session, session);
+
+    /// <summary>From now on the target is stopped, until at the latest <paramref name="deadline"/> (CLOCK_MONOTONIC, ns).</summary>
+    internal void StopBegins(long deadline) => Volatile.Write(ref _deadline, deadline);
+
+    /// <summary>The target runs.</summary>
+    internal void StopEnds() => Volatile.Write(ref _deadline, long.MaxValue);
+
+    private void Run()
+    {
+        _ = SelfControl.RaisePriority();
+        long agentGoneAt = 0;
+        while (true)
+        {
+            MonotonicClock.Relax(TickNanoseconds);
+            long now = MonotonicClock.Nanoseconds;
+            long deadline = Volatile.Read(ref _deadline);
+            if (deadline != long.MaxValue && now - deadline > GraceNanoseconds)
+            {
+                SelfControl.ExitNow(3);
+            }
+
+            Volatile.Read(ref _session)?.ReapForExec(now);
+            if (!IsAgentGone && _agent.IsPeerGone)
+            {
+                IsAgentGone = true;
+                agentGoneAt = now;
+            }
+
+            long grace = deadline == long.MaxValue ? GraceWithoutAgent : GraceWithoutAgentStopped;
+            if (IsAgentGone && now - agentGoneAt > grace)
+            {
+                SelfControl.ExitNow(4);
+            }
+        }
+    }
+}

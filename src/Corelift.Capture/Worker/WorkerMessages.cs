@@ -1,0 +1,143 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Corelift.Capture.Worker;
+
+/// <summary>What a worker is started for.</summary>
+internal enum WorkerTask
+{
+    /// <summary>Stop a target, take a snapshot, resume it, hold an image while it is read.</summary>
+    Capture = 1,
+
+    /// <summary>Stop a target and hold it under a lease.</summary>
+    Stop = 2,
+
+    /// <summary>Have a target reap an image that a lost worker left.</summary>
+    Reap = 3,
+}
+
+/// <summary>First message to a worker; fixed layout, both ends are the same binary.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct WorkerRequest
+{
+    internal WorkerTask Task;
+    internal int Pid;
+    internal ulong StartTimeTicks;
+    internal CaptureStrategy Strategy;
+    internal CaptureContent Content;
+    internal long StopBudgetNanoseconds;
+    internal long HoldNanoseconds;
+    internal long PauseCopyLimitBytes;
+    internal long SpoolLimitBytes;
+    internal int ImagePid;
+    internal int HasSpoolFile;
+}
+
+/// <summary>Later messages to a worker.</summary>
+internal enum WorkerCommandKind
+{
+    /// <summary>Hold the target for Value nanoseconds from now on.</summary>
+    KeepAlive = 1,
+
+    /// <summary>Copy Length bytes at Address into the window.</summary>
+    Read = 2,
+
+    /// <summary>Resume the target, or release the image, and end.</summary>
+    Release = 3,
+}
+
+/// <summary>A command; fixed layout.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct WorkerCommand
+{
+    internal WorkerCommandKind Kind;
+    internal int LengthBytes;
+    internal long Value;
+    internal ulong Address;
+}
+
+/// <summary>Messages from a worker.</summary>
+internal enum WorkerReplyKind
+{
+    /// <summary>The stop begins now; Value is its deadline in nanoseconds of CLOCK_MONOTONIC.</summary>
+    StopBegins = 1,
+
+    /// <summary>Capture: the target runs again. Stop: the target is stopped. With the report and descriptors.</summary>
+    Instant = 2,
+
+    /// <summary>Answer to Read: Value bytes are in the window.</summary>
+    Window = 3,
+
+    /// <summary>The target runs, the image is gone, the worker ends. Value: nanoseconds stopped.</summary>
+    Released = 4,
+
+    /// <summary>It did not work; the target runs. Failure says why.</summary>
+    Failed = 5,
+}
+
+/// <summary>Which descriptors came with a message, in this order.</summary>
+[Flags]
+internal enum WorkerDescriptors
+{
+    None = 0,
+    Threads = 1,
+    Report = 2,
+    PauseCopy = 4,
+    Memory = 8,
+    Pagemap = 16,
+    LiveMemory = 32,
+    LivePagemap = 64,
+    Window = 128,
+}
+
+/// <summary>A reply; fixed layout with room for one sentence.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct WorkerReply
+{
+    internal WorkerReplyKind Kind;
+    internal CaptureFailure Failure;
+    internal WorkerDescriptors Descriptors;
+    internal int Tid;
+    internal long Value;
+    private int _textBytes;
+    private TextBuffer _text;
+
+    internal string Text
+    {
+        readonly get
+        {
+            ReadOnlySpan<byte> text = _text;
+            return Encoding.UTF8.GetString(text[..Math.Clamp(_textBytes, 0, text.Length)]);
+        }
+
+        set
+        {
+            Encoding.UTF8.GetEncoder().Convert(value, _text, flush: true, out _, out _textBytes, out _);
+        }
+    }
+
+    [InlineArray(400)]
+    private struct TextBuffer
+    {
+        private byte _first;
+    }
+}
+
+/// <summary>Messages as bytes.</summary>
+internal static class WorkerMessage
+{
+    internal const int MaxBytes = 1024;
+
+    internal static ReadOnlySpan<byte> ToBytes<T>(ref T message)
+        where T : unmanaged => MemoryMarshal.AsBytes(new ReadOnlySpan<T>(ref message));
+
+    /// <summary>Reads a message; false where the length is not that of the type.</summary>
+    internal static bool TryRead<T>(ReadOnlySpan<byte> bytes, out T message)
+        where T : unmanaged
+    {
+        bool fits = bytes.Length == Unsafe.SizeOf<T>();
+        message = fits ? MemoryMarshal.Read<T>(bytes) : default;
+        return fits;
+    }
+}

@@ -1,0 +1,83 @@
+using Corelift.Linux;
+using Corelift.Linux.Processes;
+using Corelift.Linux.Ptrace;
+using Microsoft.Win32.SafeHandles;
+
+namespace Corelift.Capture.Worker;
+
+/// <summary>
+/// The process that holds a target: started for one stop or capture, with its end of a socket to the agent as descriptor 3.
+/// Its death, at any moment, is a resume.
+/// </summary>
+public static class WorkerProgram
+{
+    private const int AgentDescriptor = 3;
+
+    /// <summary>Entry point of "corelift-agent worker".</summary>
+    /// <returns>Exit status: 0 done, 1 failed and said so, 2 not started by an agent.</returns>
+    public static int Main()
+    {
+        SelfControl.MakeNonDumpable();
+        using var handle = new SafeFileHandle(AgentDescriptor, ownsHandle: true);
+        using var agent = new MessageSocket(handle);
+        var descriptors = new List<SafeFileHandle>();
+        Span<byte> message = stackalloc byte[WorkerMessage.MaxBytes];
+        int length;
+        try
+        {
+            length = agent.Receive(message, descriptors);
+        }
+        catch (SyscallException)
+        {
+            return 2;
+        }
+
+        if (!WorkerMessage.TryRead(message[..length], out WorkerRequest request))
+        {
+            return 2;
+        }
+
+        var clock = new WorkerClock(agent);
+        var replies = new WorkerReplies(agent);
+        try
+        {
+            switch (request.Task)
+            {
+                case WorkerTask.Capture:
+                    CaptureTask.Run(request, replies, clock, descriptors.Count > 0 ? descriptors[0] : null);
+                    break;
+                case WorkerTask.Stop:
+                    HoldTask.Run(request, replies, clock);
+                    break;
+                case WorkerTask.Reap:
+                    ReapTask.Run(request, replies, clock);
+                    break;
+                default:
+                    return 2;
+            }
+
+            return 0;
+        }
+        catch (CaptureException failure)
+        {
+            replies.Fail(failure.Failure, failure.Message);
+        }
+        catch (RemoteCallException failure)
+        {
+            replies.Fail(
+                failure.Errno == Errno.NoSuchTask ? CaptureFailure.TargetExited : CaptureFailure.StopBudgetOverrun, failure.Message);
+        }
+        catch (SyscallException failure)
+        {
+            replies.Fail(
+                failure.IsTaskGone ? CaptureFailure.TargetExited : failure.IsDenied ? CaptureFailure.DeniedByKernel : CaptureFailure.Internal,
+                failure.Message);
+        }
+        catch (Exception failure) when (failure is IOException or InvalidOperationException or OutOfMemoryException or ArgumentException)
+        {
+            replies.Fail(CaptureFailure.Internal, failure.Message);
+        }
+
+        return 1;
+    }
+}

@@ -1,0 +1,71 @@
+using Corelift.Linux.Processes;
+using Microsoft.Win32.SafeHandles;
+
+namespace Corelift.Capture.Worker;
+
+/// <summary>What a worker says to its agent, and hears from it.</summary>
+internal sealed class WorkerReplies
+{
+    private readonly MessageSocket _agent;
+    private readonly List<SafeFileHandle> _ignored = [];
+
+    internal WorkerReplies(MessageSocket agent) => _agent = agent;
+
+    /// <summary>Sent right before the first request to stop, so that the agent can enforce the deadline from outside.</summary>
+    internal void StopBegins(long deadline)
+    {
+        var reply = new WorkerReply { Kind = WorkerReplyKind.StopBegins, Value = deadline };
+        _ = _agent.TrySend(WorkerMessage.ToBytes(ref reply));
+    }
+
+    /// <summary>Hands over an instant.</summary>
+    /// <param name="descriptors">In the order of the flags; null where there is none.</param>
+    internal void Instant(params ReadOnlySpan<(WorkerDescriptors Which, SafeFileHandle? Handle)> descriptors)
+    {
+        var reply = new WorkerReply { Kind = WorkerReplyKind.Instant };
+        var handles = new List<SafeFileHandle>();
+        foreach ((WorkerDescriptors which, SafeFileHandle? handle) in descriptors)
+        {
+            if (handle is not null)
+            {
+                reply.Descriptors |= which;
+                handles.Add(handle);
+            }
+        }
+
+        _ = _agent.TrySend(WorkerMessage.ToBytes(ref reply), handles.ToArray());
+    }
+
+    internal void Window(int lengthBytes)
+    {
+        var reply = new WorkerReply { Kind = WorkerReplyKind.Window, Value = lengthBytes };
+        _ = _agent.TrySend(WorkerMessage.ToBytes(ref reply));
+    }
+
+    internal void Released(long stoppedNanoseconds, string text = "")
+    {
+        var reply = new WorkerReply { Kind = WorkerReplyKind.Released, Value = stoppedNanoseconds, Text = text };
+        _ = _agent.TrySend(WorkerMessage.ToBytes(ref reply));
+    }
+
+    internal void Fail(CaptureFailure failure, string text)
+    {
+        var reply = new WorkerReply { Kind = WorkerReplyKind.Failed, Failure = failure, Text = text };
+        _ = _agent.TrySend(WorkerMessage.ToBytes(ref reply));
+    }
+
+    /// <summary>The next command; false where the agent has gone, or the time is up.</summary>
+    internal bool TryReceive(TimeSpan longest, out WorkerCommand command)
+    {
+        command = default;
+        Span<byte> message = stackalloc byte[WorkerMessage.MaxBytes];
+        int timeout = (int)Math.Clamp(Math.Ceiling(longest.TotalMilliseconds), 0, int.MaxValue);
+        if (!_agent.WaitReadable(timeout))
+        {
+            return false;
+        }
+
+        int length = _agent.Receive(message, _ignored);
+        return length > 0 && WorkerMessage.TryRead(message[..length], out command);
+    }
+}
