@@ -32,5 +32,7 @@ internal static class Numbers
         ? string.Create(CultureInfo.InvariantCulture, $"1/{whole / part:0.#}")
         : "none";
 
+    internal static string Factor(TimeSpan ours, TimeSpan theirs) => string.Create(CultureInfo.InvariantCulture, $"{ours / theirs:0.00} of it");
+
     internal static string Range(this IReadOnlyCollection<TimeSpan> values) => $"{values.Median().Text()} ({values.Min().Text()} to {values.Max().Text()})";
 }
