@@ -56,18 +56,9 @@ public sealed class CaptureEngine : IAsyncDisposable
         IDisposable taken = _registry.Take(identity);
         try
         {
-            SnapshotSession session;
-            if (plan.StreamsWhileStopped)
-            {
-                StopLease lease = await StartLeaseAsync(identity, request.StopBudget, request.StopBudget, request.StopBudget, taken, cancellationToken)
-                    .ConfigureAwait(false);
-                session = FromLease(lease, request, plan, async () => _ = await lease.ResumeAsync().ConfigureAwait(false));
-            }
-            else
-            {
-                session = await CaptureInWorkerAsync(identity, request, plan, taken, cancellationToken).ConfigureAwait(false);
-            }
-
+            SnapshotSession session = plan.StreamsWhileStopped
+                ? await StreamWhileStoppedAsync(identity, request, plan, taken, cancellationToken).ConfigureAwait(false)
+                : await CaptureInWorkerAsync(identity, request, plan, taken, cancellationToken).ConfigureAwait(false);
             _sessions.TryAdd(session, 0);
             return session;
         }
@@ -156,6 +147,28 @@ public sealed class CaptureEngine : IAsyncDisposable
         return (directory.ReadIdentity(), CapturePlanner.Plan(facts, request, Resources(request), refuse: true));
     }
 
+    private async Task<SnapshotSession> StreamWhileStoppedAsync(
+        ProcessRef target, CaptureRequest request, CapturePlan plan, IDisposable taken, CancellationToken cancellationToken)
+    {
+        StopLease lease = await StartLeaseAsync(target, request.StopBudget, request.StopBudget, request.StopBudget, taken, cancellationToken)
+            .ConfigureAwait(false);
+        try
+        {
+            SnapshotSession? session = null;
+            session = FromLease(lease, request, plan, async () =>
+            {
+                _sessions.TryRemove(session!, out _);
+                session!.StoppedInAll = await lease.ResumeAsync().ConfigureAwait(false);
+            });
+            return session;
+        }
+        catch
+        {
+            _ = await lease.ResumeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
     private async Task<SnapshotSession> CaptureInWorkerAsync(
         ProcessRef target, CaptureRequest request, CapturePlan plan, IDisposable taken, CancellationToken cancellationToken)
     {
@@ -185,8 +198,13 @@ public sealed class CaptureEngine : IAsyncDisposable
             using WorkerMessageIn instant = await worker.NextAsync(cancellationToken).ConfigureAwait(false);
             return FromInstant(target, plan, instant, () => EndAsync(target, worker, fork, taken));
         }
-        catch
+        catch (Exception failure)
         {
+            if (failure is OperationCanceledException)
+            {
+                worker.Kill(); // wherever it is: whoever it holds runs at once
+            }
+
             await EndAsync(target, worker, fork, taken).ConfigureAwait(false);
             throw;
         }
@@ -324,9 +342,8 @@ public sealed class CaptureEngine : IAsyncDisposable
 
     private async Task<string> ReapLeftoversAsync(ProcessRef target)
     {
-        // An image that dies with its tracer takes a moment to become a zombie.
         string reason = string.Empty;
-        foreach (int image in ImageJournal.FindDeadImages(target))
+        foreach (int image in await ImageJournal.FindDeadImagesAsync(target).ConfigureAwait(false))
         {
             WorkerConnection worker = WorkerConnection.Start(
                 _options.WorkerExecutable,

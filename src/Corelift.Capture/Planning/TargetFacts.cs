@@ -175,9 +175,9 @@ internal sealed class TargetFacts
             string text = Encoding.ASCII.GetString(directory.ReadFile("coredump_filter")).Trim();
             return uint.TryParse(text, NumberStyles.HexNumber, CultureInfo.InvariantCulture, out uint filter) ? filter : UsualFilter;
         }
-        catch (SyscallException failure) when (failure.IsDenied)
+        catch (SyscallException)
         {
-            return UsualFilter;
+            return UsualFilter; // refused, or not there: a live task's directory has none once the leader has ended
         }
     }
 

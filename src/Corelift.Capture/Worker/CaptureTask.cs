@@ -56,8 +56,8 @@ internal static class CaptureTask
             Copy = pause.CopyNanoseconds,
             Fork = pause.ForkNanoseconds,
             Resume = target.Session.StopStartedAt + paused - resumeStarted,
-            ScratchStart = image is null ? 0 : target.ScratchStart,
-            ScratchEnd = image is null ? 0 : target.ScratchEnd,
+            ScratchStart = pause.MadeCalls ? target.ScratchStart : 0,
+            ScratchEnd = pause.MadeCalls ? target.ScratchEnd : 0,
         };
         Serve(target, pause, image, header, replies, pauseBuffer);
     }

@@ -26,6 +26,9 @@ internal sealed class PauseWork
 
     internal int ThreadCount { get; private set; }
 
+    /// <summary>Whether frames lay in the scratch memory while memory was copied: its pages were zero in the target.</summary>
+    internal bool MadeCalls { get; private set; }
+
     internal byte[] Maps { get; private set; } = [];
 
     internal List<CaptureRegion> Regions { get; private set; } = [];
@@ -56,6 +59,7 @@ internal sealed class PauseWork
         {
             // Strategy direct calls nothing in the target where it can open its files by itself.
             caller = fork || !_target.Facts.CanOpenMem ? _target.PrepareCalls() : null;
+            MadeCalls = caller is not null;
         }
 
         try

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# ./run test [NAME [ARGUMENT ...]]: see ./run help. The last line is "N passed, N failed" over all projects.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")/.."
+# shellcheck source=.ci/common.sh
+source .ci/common.sh
+
+only=${1:-}
+[ $# -eq 0 ] || shift
+limit=$((SECONDS + 29 * 60))
+results=artifacts/test-results
+passed=0
+failed=0
+child=
+
+# Ctrl-C and a failing step leave no test process behind: each project runs as a process group of its own.
+stop() { [ -z "$child" ] || kill -- "-$child" 2>/dev/null || true; }
+trap stop EXIT
+trap 'exit 130' INT TERM
+
+need git:git gcc:gcc make:make gdb:gdb lldb:lldb eu-readelf:elfutils dlv:delve go:golang-go setpriv:util-linux mount:mount npm:npm ps:procps
+
+say "building everything, warnings as errors"
+dotnet restore Agent.sln -v quiet
+dotnet build Agent.sln -c Release --no-restore -v quiet -warnaserror
+say "lint of the wire contract"
+buf lint
+say "building the tracees"
+tracees all go
+dotnet build tests/tracees/dotnet/ManagedTarget -c Release --no-restore -v quiet -o artifacts/tracees/managed
+publish
+
+# Counts of one project's closing line: "Passed!  - Failed:     0, Passed:     4, Skipped: ..."; a project that ran
+# no test, crashed or was cut off counts as one failure.
+count() {
+    local name=$1 log=$2 status=$3 line p=0 f=0
+    line=$(grep -E '(Passed|Failed)! +- Failed: ' "$log" | tail -1 || true)
+    if [ -n "$line" ]; then
+        f=$(sed -E 's/.*Failed: +([0-9]+),.*/\1/' <<<"$line")
+        p=$(sed -E 's/.*Passed: +([0-9]+),.*/\1/' <<<"$line")
+    fi
+    if [ "$((p + f))" = 0 ]; then
+        say "$name executed no test"
+        f=1
+    elif [ "$status" != 0 ] && [ "$f" = 0 ]; then
+        say "$name ended with status $status"
+        f=1
+    fi
+    passed=$((passed + p))
+    failed=$((failed + f))
+}
+
+rm -rf "$results"
+mkdir -p "$results"
+projects=()
+for project in tests/*.Tests; do
+    [[ $project != *"$only"* ]] || projects+=("$project")
+done
+[ ${#projects[@]} -gt 0 ] || fail "no test project has '$only' in its name"
+
+for project in "${projects[@]}"; do
+    name=$(basename "$project")
+    remaining=$((limit - SECONDS))
+    if [ "$remaining" -le 0 ]; then
+        say "$name: no time left"
+        failed=$((failed + 1))
+        continue
+    fi
+    say "$name"
+    status=0
+    setsid timeout --kill-after=20 "$remaining" dotnet test "$project" -c Release --no-build --logger "trx;LogFileName=$name.trx" \
+        --results-directory "$results" "$@" >"$results/$name.log" 2>&1 </dev/null &
+    child=$!
+    wait "$child" || status=$?
+    stop
+    child=
+    grep -vE '^(Test run for|A total of|Results File:|$)' "$results/$name.log" || true
+    count "$name" "$results/$name.log" "$status"
+done
+
+trap - EXIT
+printf '%s passed, %s failed\n' "$passed" "$failed"
+[ "$failed" = 0 ]

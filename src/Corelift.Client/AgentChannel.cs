@@ -1,0 +1,64 @@
+using System.Net.Sockets;
+using Grpc.Net.Client;
+
+namespace Corelift.Client;
+
+/// <summary>Makes the gRPC channel to an agent, over a Unix socket or TCP.</summary>
+internal static class AgentChannel
+{
+    /// <summary>Key in <see cref="Exception.Data"/> of a failure to connect, as against one of a connection that was there.</summary>
+    internal const string ConnectMarker = "corelift.connect";
+
+    private const int StreamWindowBytes = 16 * 1024 * 1024; // the most that SocketsHttpHandler takes
+    private const int LargestMessageBytes = 4 * 1024 * 1024;
+
+    internal static GrpcChannel Create(AgentAddress address, CoreliftClientOptions options)
+    {
+        SocketsHttpHandler handler = new()
+        {
+            InitialHttp2StreamWindowSize = StreamWindowBytes,
+            KeepAlivePingDelay = TimeSpan.FromSeconds(10),
+            KeepAlivePingTimeout = TimeSpan.FromSeconds(5),
+            KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
+            PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan, // leases may hang on the connection
+            ConnectTimeout = options.ConnectTimeout,
+            UseProxy = false,
+            AllowAutoRedirect = false,
+        };
+        if (address.SocketPath is { } path)
+        {
+            handler.ConnectCallback = (_, cancellation) => ConnectAsync(path, cancellation);
+        }
+
+        options.ConfigureHandler?.Invoke(handler);
+        return GrpcChannel.ForAddress(address.Uri, new GrpcChannelOptions
+        {
+            HttpHandler = handler,
+            DisposeHttpClient = true,
+            MaxReceiveMessageSize = LargestMessageBytes,
+            ThrowOperationCanceledOnCancellation = true,
+        });
+    }
+
+    private static async ValueTask<Stream> ConnectAsync(string path, CancellationToken cancellation)
+    {
+        Socket? socket = null;
+        try
+        {
+            socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation);
+            NetworkStream stream = new(socket, ownsSocket: true);
+            socket = null; // the stream's now
+            return stream;
+        }
+        catch (SocketException failure)
+        {
+            failure.Data[ConnectMarker] = true;
+            throw;
+        }
+        finally
+        {
+            socket?.Dispose();
+        }
+    }
+}

@@ -1,0 +1,95 @@
+using System.Net.Sockets;
+using System.Security.Authentication;
+using Google.Protobuf;
+using Google.Rpc;
+using Grpc.Core;
+using RpcStatus = Google.Rpc.Status;
+
+namespace Corelift.Client;
+
+/// <summary>Turns what gRPC throws into <see cref="AgentException"/>s that say what to do.</summary>
+internal static class AgentErrors
+{
+    private const int LongestMessage = 4096;
+    private const int MostFacts = 64;
+    private const int PermissionDenied = 13; // EACCES
+    private const int NoSuchFile = 2; // ENOENT
+    private const int ConnectionRefused = 111; // ECONNREFUSED
+
+    internal static AgentException Translate(RpcException failure, AgentAddress address)
+    {
+        if (failure.StatusCode == StatusCode.Unavailable && FindConnectFailure(failure) is { } cause)
+        {
+            return new AgentUnreachableException(DescribeConnectFailure(cause, address), failure);
+        }
+
+        ErrorInfo? info = ReadInfo(failure);
+        string message = Cut(failure.Status.Detail);
+        if (message.Length == 0)
+        {
+            message = $"the agent at {address} answered {failure.StatusCode} without a word";
+        }
+
+        Dictionary<string, string> facts = [];
+        foreach (KeyValuePair<string, string> fact in (info?.Metadata ?? []).Take(MostFacts))
+        {
+            facts[Cut(fact.Key)] = Cut(fact.Value);
+        }
+
+        return new AgentException(failure.StatusCode, Cut(info?.Reason ?? ""), message, failure) { Facts = facts };
+    }
+
+    /// <summary>Details are optional and not trusted: what cannot be parsed counts as absent.</summary>
+    private static ErrorInfo? ReadInfo(RpcException failure)
+    {
+        try
+        {
+            RpcStatus? status = failure.GetRpcStatus();
+            return status?.GetDetail<ErrorInfo>();
+        }
+        catch (Exception malformed) when (malformed is InvalidProtocolBufferException or ArgumentException or FormatException)
+        {
+            return null;
+        }
+    }
+
+    private static Exception? FindConnectFailure(RpcException failure)
+    {
+        for (Exception? cause = failure.Status.DebugException; cause is not null; cause = cause.InnerException)
+        {
+            switch (cause)
+            {
+                case AuthenticationException:
+                case SocketException when cause.Data.Contains(AgentChannel.ConnectMarker):
+                case HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError }:
+                    return cause is HttpRequestException ? cause.InnerException ?? cause : cause;
+            }
+        }
+
+        return null;
+    }
+
+    private static string DescribeConnectFailure(Exception cause, AgentAddress address)
+    {
+        string nobody = $"no agent answers at {address}";
+        int? errno = (cause as SocketException)?.NativeErrorCode;
+        if (address.SocketPath is null)
+        {
+            return cause is AuthenticationException
+                ? $"{nobody} that this client trusts: {cause.Message}"
+                : $"{nobody}: {cause.Message}; is corelift-agent running there, with --listen and this port?";
+        }
+
+        return errno switch
+        {
+            NoSuchFile => $"{nobody}: is corelift-agent running? There is no such socket; "
+                + "if the agent listens elsewhere, say where with --agent or CORELIFT_AGENT",
+            ConnectionRefused => $"{nobody}: is corelift-agent running? The socket is there, but nobody listens to it",
+            PermissionDenied => $"the agent's socket {address.SocketPath} may not be entered: "
+                + "you are not in the group that owns it (see 'ls -l', then 'usermod -aG GROUP USER' and log in again)",
+            _ => $"{nobody}: is corelift-agent running? {cause.Message}",
+        };
+    }
+
+    private static string Cut(string text) => text.Length <= LongestMessage ? text : text[..LongestMessage] + "...";
+}

@@ -1,0 +1,92 @@
+using Corelift.Client.Receiving;
+using Corelift.Client.Wire;
+using Corelift.Elf;
+using Corelift.V1;
+using Grpc.Core;
+
+namespace Corelift.Client;
+
+/// <summary>Plans and snapshots.</summary>
+public sealed partial class CoreliftClient
+{
+    /// <summary>Says what a capture would do and cost, without touching the target. Leases and limits of the request play no part.</summary>
+    public async Task<PlanResponse> PlanAsync(SnapshotRequest request, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        PlanRequest plan = new() { Ref = request.Target, Options = request.ToOptions() };
+        PlanResponse answer = await InvokeAsync(_snapshots.PlanAsync(plan, cancellationToken: cancellation));
+        return answer is { Process: not null, Plan: not null } ? answer : throw Incomplete("the process or the plan");
+    }
+
+    /// <summary>
+    /// Captures a process into a core. The agent is not trusted: order, bounds, totals and digest of what it sends are
+    /// checked, and only a core that agrees with its trailer gets its name.
+    /// </summary>
+    /// <param name="request">What to capture, and how.</param>
+    /// <param name="destination">Where the core goes. A file that cannot be made is found out before the target is touched.</param>
+    /// <param name="progress">Told some 20 times per second; null for nobody.</param>
+    /// <param name="cancellation">Gives up: the agent resumes the target at once, and no file is left.</param>
+    /// <exception cref="AgentException">The agent refused the capture, or gave it up.</exception>
+    /// <exception cref="SnapshotException">The transfer broke, the agent broke the protocol, or the core cannot be written.</exception>
+    public async Task<SnapshotResult> SnapshotAsync(
+        SnapshotRequest request,
+        SnapshotDestination destination,
+        IProgress<SnapshotProgress>? progress = null,
+        CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        ArgumentNullException.ThrowIfNull(destination);
+        CaptureRequest capture = request.ToCapture();
+        using CoreOutput output = destination.Open();
+        using CaptureReceiver receiver = new(output.Stream, request.Limits, progress);
+        using AsyncServerStreamingCall<CaptureFrame> call = _invoker.AsyncServerStreamingCall(
+            CaptureMethod.Instance, null, new CallOptions(cancellationToken: cancellation), capture);
+        receiver.Report(force: true);
+        try
+        {
+            while (await MoveNextAsync(call.ResponseStream, receiver, cancellation))
+            {
+                using CaptureFrame frame = call.ResponseStream.Current;
+                receiver.Add(frame);
+            }
+
+            if (!receiver.IsComplete)
+            {
+                throw Broken(receiver, "the agent ended it without its trailer", null);
+            }
+
+            SnapshotResult result = receiver.Finish(output.FinalPath);
+            output.Commit();
+            receiver.Report(force: true);
+            return result;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or CoreFormatException)
+        {
+            throw output.Failure(failure);
+        }
+    }
+
+    private async Task<bool> MoveNextAsync(
+        IAsyncStreamReader<CaptureFrame> frames, CaptureReceiver receiver, CancellationToken cancellation)
+    {
+        try
+        {
+            return await frames.MoveNext(cancellation);
+        }
+        catch (RpcException failure)
+        {
+            AgentException translated = AgentErrors.Translate(failure, Address);
+            throw receiver.HasBegun && IsTransport(translated)
+                ? Broken(receiver, translated.Message, translated)
+                : translated;
+        }
+    }
+
+    /// <summary>Whether a status may come from a connection that broke, as against an agent that says why it gives up.</summary>
+    private static bool IsTransport(AgentException failure) =>
+        failure.Reason.Length == 0
+        && failure.Status is StatusCode.Unavailable or StatusCode.Internal or StatusCode.Unknown or StatusCode.Cancelled or StatusCode.DataLoss;
+
+    private static SnapshotException Broken(CaptureReceiver receiver, string why, Exception? cause) => new(
+        SnapshotFailure.Broken, $"the transfer broke off after {receiver.ReceivedBytes} bytes of memory: {why}; nothing was kept", cause);
+}

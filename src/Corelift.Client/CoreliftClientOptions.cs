@@ -1,0 +1,11 @@
+namespace Corelift.Client;
+
+/// <summary>How to talk to an agent. The defaults suit a Unix socket and a loopback address.</summary>
+public sealed record CoreliftClientOptions
+{
+    /// <summary>Longest time that connecting may take.</summary>
+    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Last word on the HTTP handler before the first call: client certificates, trusted roots. Null for none.</summary>
+    public Action<SocketsHttpHandler>? ConfigureHandler { get; init; }
+}

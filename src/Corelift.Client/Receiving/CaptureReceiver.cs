@@ -1,0 +1,231 @@
+using System.Diagnostics;
+using Corelift.Client.Wire;
+using Corelift.Elf;
+using Corelift.V1;
+using Part = Corelift.V1.CaptureResponse.PartOneofCase;
+
+namespace Corelift.Client.Receiving;
+
+/// <summary>
+/// Takes the messages of one capture in their order (snapshot.proto, Capture), and makes a core of them. Whatever the
+/// agent sends, the outcome is a core that agrees with its trailer, or a <see cref="SnapshotException"/>.
+/// </summary>
+internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits, IProgress<SnapshotProgress>? progress) : IDisposable
+{
+    private static readonly TimeSpan s_progressInterval = TimeSpan.FromMilliseconds(50);
+    private const int MostWarnings = 1024;
+
+    private readonly long _startedAt = Stopwatch.GetTimestamp();
+    private Stage _stage = Stage.Started;
+    private CaptureStarted? _started;
+    private Instant? _instant;
+    private ThreadCollector? _threads;
+    private VmaCollector? _vmas;
+    private CoreWriter? _writer;
+    private MemoryReceiver? _memory;
+    private CaptureTrailer? _trailer;
+    private TimeSpan _reportedAt;
+
+    private enum Stage
+    {
+        Started,
+        Instant,
+        Threads,
+        Vmas,
+        Memory,
+        End,
+    }
+
+    /// <summary>Whether the agent has begun to answer.</summary>
+    internal bool HasBegun => _stage != Stage.Started;
+
+    internal bool IsComplete => _stage == Stage.End;
+
+    internal ulong ReceivedBytes => _memory?.MemoryBytes ?? 0;
+
+    /// <summary>Takes one message. Does not dispose of the frame.</summary>
+    internal void Add(CaptureFrame frame)
+    {
+        if (frame.Damage is { } damage)
+        {
+            throw SnapshotException.Violation(damage);
+        }
+
+        Part part = frame.IsMemory ? Part.Memory : frame.Message!.PartCase;
+        VerifyOrder(part);
+        switch (part)
+        {
+            case Part.Started:
+                Begin(frame.Message!.Started);
+                break;
+            case Part.Instant:
+                Begin(frame.Message!.Instant);
+                break;
+            case Part.Threads:
+                Add(frame.Message!.Threads);
+                break;
+            case Part.Vmas:
+                Add(frame.Message!.Vmas);
+                break;
+            case Part.Memory:
+                _memory!.Add(frame);
+                break;
+            case Part.Hole:
+                _memory!.Add(frame.Message!.Hole);
+                break;
+            case Part.Trailer:
+                _memory!.Verify(frame.Message!.Trailer);
+                _trailer = frame.Message.Trailer;
+                _stage = Stage.End;
+                break;
+        }
+
+        Report(force: part is Part.Started or Part.Instant);
+    }
+
+    /// <summary>Writes the vendor note, once the stream has ended after its trailer.</summary>
+    internal SnapshotResult Finish(string? path)
+    {
+        string[] warnings = [.. _started!.Plan.Warnings.Concat(_trailer!.Warnings).Distinct().Take(MostWarnings).Select(WireNames.Cut)];
+        SnapshotRecord record = RecordBuilder.Build(_started, _instant!, _threads!, _vmas!, _memory!, warnings);
+        _writer!.Complete(record.ToJson(_writer.VendorNoteCapacityBytes));
+        return new SnapshotResult
+        {
+            Path = path,
+            Record = record,
+            Process = _started.Process,
+            Plan = _started.Plan,
+            Strategy = _instant!.Strategy,
+            Pause = WireTime.ToTimeSpan(_instant.Pause),
+            Skew = WireTime.ToTimeSpanOrZero(_instant.Skew),
+            ThreadCount = _threads!.Threads.Count,
+            VmaCount = _vmas!.Vmas.Count,
+            RegionCount = _vmas.CapturedRegionCount,
+            CapturedBytes = _writer.CapturedBytes,
+            PackedBytes = (long)_memory!.PackedBytes,
+            HoleBytes = (long)Math.Min(_memory.HoleBytes, long.MaxValue),
+            FileLengthBytes = _writer.FileLengthBytes,
+            Digest = _memory.Digest,
+            Elapsed = Stopwatch.GetElapsedTime(_startedAt),
+            Warnings = warnings,
+        };
+    }
+
+    internal void Report(bool force)
+    {
+        TimeSpan elapsed = Stopwatch.GetElapsedTime(_startedAt);
+        if (progress is null || (!force && elapsed - _reportedAt < s_progressInterval))
+        {
+            return;
+        }
+
+        _reportedAt = elapsed;
+        SnapshotPhase phase = _stage switch
+        {
+            Stage.Started => SnapshotPhase.Planning,
+            Stage.Instant => SnapshotPhase.Stopping,
+            Stage.End => SnapshotPhase.Complete,
+            _ => SnapshotPhase.Receiving,
+        };
+        ulong expected = _started?.Plan.Bytes?.TotalBytes ?? 0;
+        progress.Report(new SnapshotProgress(
+            phase, (long)Math.Min(ReceivedBytes, long.MaxValue), (long)Math.Min(expected, long.MaxValue), elapsed));
+    }
+
+    public void Dispose()
+    {
+        _memory?.Dispose();
+        _writer?.Dispose();
+    }
+
+    private void VerifyOrder(Part part)
+    {
+        bool isInOrder = _stage switch
+        {
+            Stage.Started => part == Part.Started,
+            Stage.Instant => part == Part.Instant,
+            Stage.Threads => part == Part.Threads,
+            Stage.Vmas => part == Part.Vmas,
+            Stage.Memory => part is Part.Memory or Part.Hole or Part.Trailer,
+            _ => false,
+        };
+        if (!isInOrder)
+        {
+            throw SnapshotException.Violation(
+                _stage == Stage.End ? $"a message ({part}) after the trailer" : $"a message ({part}) where {_stage} was due");
+        }
+    }
+
+    private void Begin(CaptureStarted started)
+    {
+        InstantFacts.Check(started);
+        _started = started;
+        _stage = Stage.Instant;
+    }
+
+    private void Begin(Instant instant)
+    {
+        InstantFacts.Check(instant, limits);
+        _instant = instant;
+        _threads = new ThreadCollector(instant.ThreadCount, limits);
+        _vmas = new VmaCollector(instant.VmaCount, _started!.PageSizeBytes, limits);
+        _stage = Stage.Threads;
+    }
+
+    private void Add(InstantThreads part)
+    {
+        VerifyNotEmpty(part.Threads.Count);
+        foreach (StoppedThread thread in part.Threads)
+        {
+            _threads!.Add(thread);
+        }
+
+        _stage = _threads!.IsComplete ? Stage.Vmas : Stage.Threads;
+    }
+
+    private void Add(InstantVmas part)
+    {
+        VerifyNotEmpty(part.Vmas.Count);
+        foreach (CapturedVma vma in part.Vmas)
+        {
+            _vmas!.Add(vma);
+        }
+
+        if (_vmas!.IsComplete)
+        {
+            BeginMemory();
+        }
+    }
+
+    private void BeginMemory()
+    {
+        if (_vmas!.Captured.TotalBytes != _instant!.CapturedRangeBytes)
+        {
+            throw SnapshotException.Violation(
+                $"regions of {_vmas.Captured.TotalBytes} bytes, not {_instant.CapturedRangeBytes} as the instant says");
+        }
+
+        CoreSnapshot snapshot = new()
+        {
+            Machine = InstantFacts.ToMachine(_started!.Process),
+            PageSizeBytes = (int)_started.PageSizeBytes,
+            Process = InstantFacts.ToProcess(_instant.ProcessInfo),
+            Threads = _threads!.Threads,
+            Vmas = _vmas.Vmas,
+            Auxv = _instant.Auxv.Memory,
+        };
+        CoreWriterOptions options = new() { VendorNoteReserveBytes = RecordBuilder.ReserveBytes(_threads, _vmas) };
+        _writer = CoreWriter.Create(destination, snapshot, options);
+        _memory = new MemoryReceiver(_writer, _vmas.Captured, _started.PageSizeBytes, limits);
+        _stage = Stage.Memory;
+    }
+
+    /// <summary>Empty messages without end would keep a client busy for ever.</summary>
+    private static void VerifyNotEmpty(int count)
+    {
+        if (count == 0)
+        {
+            throw SnapshotException.Violation("an empty list of threads or VMAs");
+        }
+    }
+}

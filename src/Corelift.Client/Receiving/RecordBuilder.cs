@@ -1,0 +1,63 @@
+using Corelift.Elf;
+using Corelift.V1;
+using Google.Protobuf.WellKnownTypes;
+
+namespace Corelift.Client.Receiving;
+
+/// <summary>Composes the vendor note of a core from what the agent said and what came.</summary>
+internal static class RecordBuilder
+{
+    private const int SmallestReserveBytes = 64 * 1024;
+    private const int LargestReserveBytes = 8 * 1024 * 1024;
+    private const int BytesPerThread = 96;
+    private const int BytesPerRange = 200;
+
+    /// <summary>Room for the note, before it is known which holes the memory will have.</summary>
+    internal static int ReserveBytes(ThreadCollector threads, VmaCollector vmas) => (int)Math.Clamp(
+        SmallestReserveBytes
+            + ((long)threads.Stops.Count * BytesPerThread)
+            + ((long)(vmas.Elisions.Count + vmas.NotOfTheInstant.Count) * BytesPerRange),
+        SmallestReserveBytes,
+        LargestReserveBytes);
+
+    internal static SnapshotRecord Build(
+        CaptureStarted started, Instant instant, ThreadCollector threads, VmaCollector vmas, MemoryReceiver memory, string[] warnings)
+    {
+        Process process = started.Process;
+        return new SnapshotRecord
+        {
+            ToolVersion = $"corelift {ClientVersion.Text}, agent {WireNames.Cut(started.AgentVersion)}",
+            Strategy = WireNames.Of(instant.Strategy),
+            Content = WireNames.Of(started.Plan.Content),
+            Reasons = [.. started.Plan.Reasons.Select(WireNames.Cut)],
+            StoppedAt = ToText(instant.StoppedAt),
+            PauseNs = WireTime.ToNanoseconds(instant.Pause),
+            SkewNs = WireTime.ToNanoseconds(instant.Skew) ?? 0,
+            Phases = [.. instant.Phases.Select(p => new RecordPhase(WireNames.Cut(p.Name), WireTime.ToNanoseconds(p.Duration) ?? 0))],
+            Host = WireNames.Cut(started.HostName),
+            Kernel = WireNames.Cut(started.KernelRelease),
+            CaptureId = WireNames.Cut(started.CaptureId),
+            Pid = InstantFacts.ToPid(process.Summary.Ref.Pid),
+            StartTimeTicks = process.Summary.Ref.StartTimeTicks,
+            Executable = WireNames.Cut(process.Executable),
+            BuildId = WireNames.Cut(process.BuildId),
+            ThreadStops = threads.Stops,
+            NotOfTheInstant = vmas.NotOfTheInstant,
+            Holes = [.. vmas.Elisions, .. memory.Holes],
+            Totals = new RecordTotals(memory.MemoryBytes, memory.ChunkCount, memory.Digest),
+            Warnings = warnings,
+        };
+    }
+
+    private static string ToText(Timestamp? time)
+    {
+        try
+        {
+            return time is null ? "" : SnapshotRecord.FormatTime(time.Seconds, time.Nanos);
+        }
+        catch (ArgumentOutOfRangeException)
+        {
+            throw SnapshotException.Violation("a time of the stop that is none");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+using Corelift.V1;
+
+namespace Corelift.Client;
+
+/// <summary>What to capture, and how. Exactly one of <see cref="Target"/> and <see cref="LeaseId"/> is set.</summary>
+public sealed record SnapshotRequest
+{
+    /// <summary>The process to stop, capture and resume.</summary>
+    public ProcessRef? Target { get; init; }
+
+    /// <summary>A lease whose target is captured as it stands, and stays stopped.</summary>
+    public string? LeaseId { get; init; }
+
+    /// <summary>How the instant is held; unspecified lets the agent choose.</summary>
+    public Strategy Strategy { get; init; }
+
+    /// <summary>How much of the memory is captured.</summary>
+    public Content Content { get; init; }
+
+    /// <summary>Longest time the target may be stopped; null for the agent's default.</summary>
+    public TimeSpan? StopBudget { get; init; }
+
+    /// <summary>Most bytes of shared and unforkable memory that strategy fork copies in the pause; 0 for the agent's default.</summary>
+    public ulong PauseCopyLimitBytes { get; init; }
+
+    /// <summary>Packing on the wire; unspecified is none.</summary>
+    public Compression Compression { get; init; }
+
+    /// <summary>What the client takes from an agent.</summary>
+    public SnapshotLimits Limits { get; init; } = new();
+
+    internal CaptureOptions ToOptions() => new()
+    {
+        Strategy = Strategy,
+        Content = Content,
+        StopBudget = StopBudget is { } budget ? Google.Protobuf.WellKnownTypes.Duration.FromTimeSpan(budget) : null,
+        PauseCopyLimitBytes = PauseCopyLimitBytes,
+        Compression = Compression,
+    };
+
+    internal CaptureRequest ToCapture()
+    {
+        if ((Target is null) == (LeaseId is null))
+        {
+            throw new ArgumentException("a snapshot needs either a target or a lease");
+        }
+
+        CaptureRequest request = new() { Options = ToOptions() };
+        if (LeaseId is not null)
+        {
+            request.LeaseId = LeaseId;
+        }
+        else
+        {
+            request.Ref = Target;
+        }
+
+        return request;
+    }
+}

@@ -1,0 +1,82 @@
+using System.Globalization;
+
+namespace Corelift.Testing;
+
+/// <summary>Reading /proc of other processes, written apart from the agent's own parsers on purpose.</summary>
+public static class Proc
+{
+    /// <summary>Whether a process or task is there, as a zombie or alive.</summary>
+    public static bool Exists(int pid) => Directory.Exists($"/proc/{pid}");
+
+    /// <summary>One field of a task's status; null where the task or the field is not there.</summary>
+    public static string? Status(int pid, string key, int? tid = null)
+    {
+        string prefix = key + ":";
+        return Lines($"/proc/{pid}/{(tid is null ? "" : $"task/{tid}/")}status")
+            .FirstOrDefault(line => line.StartsWith(prefix, StringComparison.Ordinal))?[prefix.Length..].Trim();
+    }
+
+    /// <summary>A number of kibibytes of status (VmRSS, VmHWM ...), in bytes; 0 where it is not there.</summary>
+    public static long StatusBytes(int pid, string key) =>
+        Status(pid, key) is { } text ? 1024 * long.Parse(text.Split(' ')[0], CultureInfo.InvariantCulture) : 0;
+
+    /// <summary>The fields of stat after the name: index 0 is field 3 of proc(5), the state.</summary>
+    public static string[] Stat(string path)
+    {
+        string text = Lines(path).FirstOrDefault() ?? "";
+        int end = text.LastIndexOf(')');
+        return end < 0 ? [] : text[(end + 2)..].Split(' ');
+    }
+
+    /// <summary>Start of a process in ticks since boot (field 22 of stat); 0 where there is none.</summary>
+    public static ulong StartTime(int pid) =>
+        Stat($"/proc/{pid}/stat") is { Length: > 19 } fields ? ulong.Parse(fields[19], CultureInfo.InvariantCulture) : 0;
+
+    /// <summary>State letter of a process (its leader) or task; "-" where it is gone.</summary>
+    public static string State(int pid, int? tid = null) =>
+        Stat(tid is null ? $"/proc/{pid}/stat" : $"/proc/{pid}/task/{tid}/stat") is { Length: > 0 } fields ? fields[0] : "-";
+
+    /// <summary>Tasks of a process, ascending.</summary>
+    public static int[] Tasks(int pid) => Numbers($"/proc/{pid}/task");
+
+    /// <summary>Processes whose parent this is, zombies too, whatever their exit signal.</summary>
+    public static int[] Children(int pid)
+    {
+        string parent = pid.ToString(CultureInfo.InvariantCulture);
+        return [.. Numbers("/proc").Where(other => Stat($"/proc/{other}/stat") is { Length: > 1 } fields && fields[1] == parent)];
+    }
+
+    /// <summary>Children, their children, and so on.</summary>
+    public static int[] Descendants(int pid) => [.. Children(pid).SelectMany(child => Descendants(child).Prepend(child))];
+
+    /// <summary>Processes with this comm.</summary>
+    public static int[] Named(string name) => [.. Numbers("/proc").Where(pid => Status(pid, "Name") == name)];
+
+    internal static string[] Lines(string path)
+    {
+        try
+        {
+            return File.ReadAllLines(path);
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            return []; // the process ended while we looked
+        }
+    }
+
+    private static int[] Numbers(string directory)
+    {
+        try
+        {
+            return
+            [
+                .. Directory.GetDirectories(directory).Select(Path.GetFileName)
+                    .Where(name => int.TryParse(name, out _)).Select(name => int.Parse(name!, CultureInfo.InvariantCulture)).Order(),
+            ];
+        }
+        catch (IOException)
+        {
+            return [];
+        }
+    }
+}

@@ -1,0 +1,3 @@
+module corelift.dev/tracees/goroutines
+
+go 1.19
