@@ -5,7 +5,6 @@ using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Microsoft.AspNetCore.Connections.Features;
-using Linux = Corelift.Linux;
 
 namespace Corelift.Agent.Services;
 

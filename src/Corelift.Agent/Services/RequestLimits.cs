@@ -1,6 +1,5 @@
 using Corelift.Capture;
 using Google.Protobuf.WellKnownTypes;
-using Linux = Corelift.Linux;
 using Wire = Corelift.V1;
 
 namespace Corelift.Agent.Services;

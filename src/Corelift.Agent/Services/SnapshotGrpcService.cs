@@ -3,12 +3,10 @@ using System.Reflection;
 using Corelift.Capture;
 using Corelift.Capture.Reading;
 using Corelift.Capture.Sessions;
-using Corelift.Linux.Procfs;
 using Corelift.V1;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
-using Linux = Corelift.Linux;
 
 namespace Corelift.Agent.Services;
 

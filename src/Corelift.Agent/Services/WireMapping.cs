@@ -1,7 +1,6 @@
 using Corelift.Capture;
 using Corelift.Linux.Procfs;
 using Google.Protobuf.WellKnownTypes;
-using Linux = Corelift.Linux;
 using Wire = Corelift.V1;
 
 namespace Corelift.Agent.Services;

@@ -25,6 +25,10 @@ internal static unsafe partial class LibC
     /// <summary>statx(2).</summary>
     [LibraryImport(Library, EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int Statx(SafeFileHandle directory, string path, int flags, uint mask, StatxInfo* info);
+
+    /// <inheritdoc cref="Statx(SafeFileHandle, string, int, uint, StatxInfo*)"/>
+    [LibraryImport(Library, EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int Statx(int directory, string path, int flags, uint mask, StatxInfo* info);
 }
 
 /// <summary>struct rlimit64 (setrlimit(2)).</summary>
@@ -41,7 +45,12 @@ internal struct ResourceLimit
 [StructLayout(LayoutKind.Explicit, Size = 256)]
 internal struct StatxInfo
 {
+    internal const uint TypeMask = 0x1; // STATX_TYPE
     internal const uint UidMask = 0x8; // STATX_UID
+    internal const int CurrentDirectory = -100; // AT_FDCWD
+    internal const int NoFollow = 0x100; // AT_SYMLINK_NOFOLLOW
+    internal const int FileTypeBits = 0xf000; // S_IFMT
+    internal const int SocketType = 0xc000; // S_IFSOCK
 
     [FieldOffset(0)]
     internal uint Mask;
