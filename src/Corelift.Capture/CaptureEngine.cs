@@ -173,11 +173,7 @@ public sealed class CaptureEngine : IAsyncDisposable
         ProcessRef target, CaptureRequest request, CapturePlan plan, IDisposable taken, CancellationToken cancellationToken)
     {
         bool fork = plan.Strategy == CaptureStrategy.Fork;
-        if (fork)
-        {
-            _journal.Note(target);
-        }
-
+        _journal.Note(target);
         using SafeFileHandle? spool = fork ? null : OpenSpoolFile(plan);
         WorkerConnection worker = WorkerConnection.Start(
             _options.WorkerExecutable,
@@ -196,7 +192,7 @@ public sealed class CaptureEngine : IAsyncDisposable
         try
         {
             using WorkerMessageIn instant = await worker.NextAsync(cancellationToken).ConfigureAwait(false);
-            return FromInstant(target, plan, instant, () => EndAsync(target, worker, fork, taken));
+            return FromInstant(target, plan, instant, () => EndAsync(target, worker, taken));
         }
         catch (Exception failure)
         {
@@ -205,7 +201,7 @@ public sealed class CaptureEngine : IAsyncDisposable
                 worker.Kill(); // wherever it is: whoever it holds runs at once
             }
 
-            await EndAsync(target, worker, fork, taken).ConfigureAwait(false);
+            await EndAsync(target, worker, taken).ConfigureAwait(false);
             throw;
         }
     }
@@ -277,6 +273,7 @@ public sealed class CaptureEngine : IAsyncDisposable
     private async Task<StopLease> StartLeaseAsync(
         ProcessRef target, TimeSpan timeToLive, TimeSpan maxHold, TimeSpan stopBudget, IDisposable taken, CancellationToken cancellationToken)
     {
+        _journal.Note(target);
         WorkerConnection worker = WorkerConnection.Start(
             _options.WorkerExecutable,
             new WorkerRequest
@@ -291,33 +288,43 @@ public sealed class CaptureEngine : IAsyncDisposable
         try
         {
             using WorkerMessageIn instant = await worker.NextAsync(cancellationToken).ConfigureAwait(false);
-            var lease = new StopLease(target, worker, instant, timeToLive, maxHold, taken, ended => _leases.TryRemove(ended.Id, out _));
+            var lease = new StopLease(target, worker, instant, timeToLive, maxHold, async ended =>
+            {
+                _leases.TryRemove(ended.Id, out _);
+                await TidyAsync(target, ended.EndedCleanly).ConfigureAwait(false);
+                taken.Dispose();
+            });
             instant.KeepTaken();
             _leases.TryAdd(lease.Id, lease);
             return lease;
         }
         catch
         {
-            await worker.DisposeAsync().ConfigureAwait(false);
+            await EndAsync(target, worker, taken).ConfigureAwait(false);
             throw;
         }
     }
 
-    private async ValueTask EndAsync(ProcessRef target, WorkerConnection worker, bool fork, IDisposable taken)
+    private async ValueTask EndAsync(ProcessRef target, WorkerConnection worker, IDisposable taken)
     {
         _ = worker.Send(new WorkerCommand { Kind = WorkerCommandKind.Release });
         bool clean = await ReleasedCleanlyAsync(worker).ConfigureAwait(false);
         await worker.DisposeAsync().ConfigureAwait(false);
-        if (fork && !clean)
-        {
-            _ = await ReapLeftoversAsync(target).ConfigureAwait(false);
-        }
-        else if (fork)
+        await TidyAsync(target, clean).ConfigureAwait(false);
+        taken.Dispose();
+    }
+
+    /// <summary>A worker that did not say that all is released may have left a dead child of the target.</summary>
+    private async Task TidyAsync(ProcessRef target, bool clean)
+    {
+        if (clean)
         {
             _journal.Forget(target);
         }
-
-        taken.Dispose();
+        else
+        {
+            _ = await ReapLeftoversAsync(target).ConfigureAwait(false);
+        }
     }
 
     private static async Task<bool> ReleasedCleanlyAsync(WorkerConnection worker)
