@@ -6,6 +6,11 @@ namespace Corelift.Agent.Hosting;
 /// <summary>The command line of the agent.</summary>
 internal static class AgentCommand
 {
+    private const int DefaultStopSeconds = 2;
+    private const int MaxStopSeconds = 30;
+    private const int MaxLeaseSeconds = 30;
+    private const int MaxHoldSeconds = 120;
+
     private static readonly Option<string[]> s_listen = new("--listen")
     {
         Description = "Where to serve: unix:PATH or http://127.0.0.1:PORT; may be given several times [default: unix:/run/corelift/agent.sock]",
@@ -17,10 +22,10 @@ internal static class AgentCommand
     private static readonly Option<string?> s_spoolDirectory = Text("--spool-directory", "DIR", "Directory for copies that do not fit the memory spool; without it nothing is written to disk");
     private static readonly Option<string?> s_stateDirectory = Text("--state-directory", "DIR", "Directory that remembers captures for the agent after this one [default: the socket's]");
     private static readonly Option<long> s_spoolBytes = Size("--spool-bytes", "Most memory for what strategy direct copies; 0 for a quarter of what is available");
-    private static readonly Option<TimeSpan> s_defaultStopBudget = Time("--default-stop-budget", "Longest stop where a call names none", 2);
-    private static readonly Option<TimeSpan> s_maxStopBudget = Time("--max-stop-budget", "Longest stop that a call can ask for", 30);
-    private static readonly Option<TimeSpan> s_maxLease = Time("--max-lease", "Longest time between two words of a client that holds a process stopped", 30);
-    private static readonly Option<TimeSpan> s_maxHold = Time("--max-hold", "Longest time that a client can hold a process stopped in all", 120);
+    private static readonly Option<TimeSpan?> s_defaultStopBudget = Time("--default-stop-budget", "Longest stop where a call names none", DefaultStopSeconds);
+    private static readonly Option<TimeSpan?> s_maxStopBudget = Time("--max-stop-budget", "Longest stop that a call can ask for", MaxStopSeconds);
+    private static readonly Option<TimeSpan?> s_maxLease = Time("--max-lease", "Longest time between two words of a client that holds a process stopped", MaxLeaseSeconds);
+    private static readonly Option<TimeSpan?> s_maxHold = Time("--max-hold", "Longest time that a client can hold a process stopped in all", MaxHoldSeconds);
 
     private static readonly Option<int> s_maxCaptures = new("--max-captures")
     {
@@ -62,10 +67,10 @@ internal static class AgentCommand
             SpoolBytes = result.GetValue(s_spoolBytes),
             SpoolDirectory = result.GetValue(s_spoolDirectory),
             StateDirectory = result.GetValue(s_stateDirectory) ?? DefaultState(addresses),
-            DefaultStopBudget = result.GetValue(s_defaultStopBudget),
-            MaxStopBudget = result.GetValue(s_maxStopBudget),
-            MaxLease = result.GetValue(s_maxLease),
-            MaxHold = result.GetValue(s_maxHold),
+            DefaultStopBudget = result.GetValue(s_defaultStopBudget) ?? TimeSpan.FromSeconds(DefaultStopSeconds),
+            MaxStopBudget = result.GetValue(s_maxStopBudget) ?? TimeSpan.FromSeconds(MaxStopSeconds),
+            MaxLease = result.GetValue(s_maxLease) ?? TimeSpan.FromSeconds(MaxLeaseSeconds),
+            MaxHold = result.GetValue(s_maxHold) ?? TimeSpan.FromSeconds(MaxHoldSeconds),
             MaxCaptures = result.GetValue(s_maxCaptures),
             JsonLog = result.GetValue(s_logFormat) == "json",
         };
@@ -129,13 +134,12 @@ internal static class AgentCommand
     private static Option<string?> Text(string name, string helpName, string description) =>
         new(name) { Description = description, HelpName = helpName, Recursive = true };
 
-    private static Option<TimeSpan> Time(string name, string description, int defaultSeconds) => new(name)
+    private static Option<TimeSpan?> Time(string name, string description, int defaultSeconds) => new(name)
     {
         Description = $"{description}, such as 500ms or 2s [default: {defaultSeconds}s]",
         HelpName = "TIME",
         Recursive = true,
-        CustomParser = argument => argument.Tokens.Count == 0 ? TimeSpan.FromSeconds(defaultSeconds) : ParseTime(argument),
-        DefaultValueFactory = _ => TimeSpan.FromSeconds(defaultSeconds),
+        CustomParser = ParseTime,
     };
 
     private static Option<long> Size(string name, string description) => new(name)
@@ -146,7 +150,7 @@ internal static class AgentCommand
         CustomParser = ParseSize,
     };
 
-    private static TimeSpan ParseTime(ArgumentResult argument)
+    private static TimeSpan? ParseTime(ArgumentResult argument)
     {
         if (!Quantities.TryParseTime(argument.Tokens[^1].Value, out TimeSpan time))
         {

@@ -151,6 +151,9 @@ internal static class AgentHost
         logging.SetMinimumLevel(LogLevel.Information);
         logging.AddFilter("Microsoft", LogLevel.Warning);
         logging.AddFilter("Grpc", LogLevel.Warning);
+
+        // A refusal to start is said once, in words, and not as a stack trace as well.
+        logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
         if (options.JsonLog)
         {
             logging.AddJsonConsole(console => console.UseUtcTimestamp = true);
@@ -168,7 +171,7 @@ internal static class AgentHost
 
     private static void LogStart(ILogger logger, AgentOptions options, CapabilitySet held, KernelFeatures features)
     {
-        logger.KernelFeaturesFound(Environment.OSVersion.Version.ToString(), RuntimeInformation.OSArchitecture.ToString(), features.ToString());
+        logger.KernelFeaturesFound(File.ReadAllText("/proc/sys/kernel/osrelease").Trim(), RuntimeInformation.OSArchitecture.ToString(), features.ToString());
         CapabilitySet extra = StartChecks.FindExtra(held);
         if (!extra.IsEmpty)
         {

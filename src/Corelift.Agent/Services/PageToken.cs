@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Buffers.Text;
 
@@ -44,7 +45,7 @@ internal static class PageToken
 
         Span<byte> bytes = stackalloc byte[LengthBytes];
         return token.Length == Base64Url.GetEncodedLength(LengthBytes)
-            && Base64Url.TryDecodeFromChars(token, bytes, out int length) && length == LengthBytes && bytes[0] == (byte)kind
+            && Base64Url.DecodeFromChars(token, bytes, out _, out int length) == OperationStatus.Done && length == LengthBytes && bytes[0] == (byte)kind
             ? BinaryPrimitives.ReadUInt64LittleEndian(bytes[1..])
             : throw RpcErrors.InvalidField("page_token", "must be empty, or the next_page_token of an answer to the same call");
     }
