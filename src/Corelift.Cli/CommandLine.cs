@@ -1,0 +1,135 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using Corelift.Cli.Commands;
+using Corelift.Cli.Output;
+using Corelift.Client;
+using Corelift.Elf;
+
+namespace Corelift.Cli;
+
+/// <summary>Builds the command line, runs a command, and turns failures into messages and exit codes.</summary>
+internal static class CommandLine
+{
+    internal static async Task<int> RunAsync(string[] arguments, CliConsole console, CancellationToken cancellation)
+    {
+        RootCommand root = Build(console);
+        ParseResult parsed = root.Parse(arguments);
+        if (parsed.Action is ParseErrorAction)
+        {
+            PrintUsageErrors(parsed, console);
+            return ExitCode.Usage;
+        }
+
+        InvocationConfiguration invocation = new()
+        {
+            Output = console.Out,
+            Error = console.Error,
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null, // signals are Program's
+        };
+        return await parsed.InvokeAsync(invocation, cancellation);
+    }
+
+    /// <summary>Runs the work of one command.</summary>
+    internal static async Task<int> RunAsync(CliSession session, Func<CliSession, CancellationToken, Task<int>> work, CancellationToken cancellation)
+    {
+        await using (session)
+        {
+            try
+            {
+                return await work(session, cancellation);
+            }
+            catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+            {
+                return Fail(session, "interrupted", ExitCode.Interrupted);
+            }
+            catch (AgentException failure)
+            {
+                return Fail(session, failure.Message, ExitCode.Of(failure));
+            }
+            catch (SnapshotException failure)
+            {
+                return Fail(session, failure.Message, ExitCode.Of(failure));
+            }
+            catch (UsageException failure)
+            {
+                return Fail(session, failure.Message, failure.ExitCode);
+            }
+            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or CoreFormatException)
+            {
+                return Fail(session, failure.Message, ExitCode.Failure);
+            }
+        }
+    }
+
+    private static void PrintUsageErrors(ParseResult parsed, CliConsole console)
+    {
+        foreach (string message in parsed.Errors.Select(error => error.Message).Distinct())
+        {
+            console.Error.WriteLine($"corelift: {TerminalText.Escape(message)}");
+        }
+
+        string command = parsed.CommandResult.Command is RootCommand ? "" : $"{parsed.CommandResult.Command.Name} ";
+        console.Error.WriteLine($"Try 'corelift {command}--help'.");
+    }
+
+    private static int Fail(CliSession session, string message, int exitCode)
+    {
+        session.PrintError($"corelift: {message}");
+        return exitCode;
+    }
+
+    private static RootCommand Build(CliConsole console)
+    {
+        CommandFactory factory = new(console);
+        RootCommand root = new("Lifts an ELF core out of a running process with a minimal pause, through a corelift-agent.")
+        {
+            factory.AgentOption,
+            ListCommand.Create(factory),
+            InspectCommand.Create(factory),
+            PlanCommand.Create(factory),
+            SnapshotCommand.Create(factory),
+            StopCommand.Create(factory),
+            ResumeCommand.Create(factory),
+            ThreadsCommand.Create(factory),
+            ReadCommand.Create(factory),
+            VerifyCommand.Create(factory),
+            VersionCommand.Create(factory),
+            CompletionCommand.Create(factory),
+        };
+        if (root.Options.OfType<HelpOption>().FirstOrDefault() is { } help)
+        {
+            help.Action = new HelpWithExamples((HelpAction)help.Action!, factory.Examples);
+        }
+
+        return root;
+    }
+
+    /// <summary>The usual help, then examples, then what exit codes mean.</summary>
+    private sealed class HelpWithExamples(HelpAction help, IReadOnlyDictionary<string, string[]> examples) : SynchronousCommandLineAction
+    {
+        private static readonly string[] s_first =
+        [
+            "corelift ps",
+            "corelift plan 1234",
+            "corelift snapshot 1234 -o app.core",
+            "corelift verify app.core",
+        ];
+
+        public override int Invoke(ParseResult parseResult)
+        {
+            int result = help.Invoke(parseResult);
+            TextWriter output = parseResult.InvocationConfiguration.Output;
+            output.WriteLine("Examples:");
+            foreach (string example in examples.GetValueOrDefault(parseResult.CommandResult.Command.Name, s_first))
+            {
+                output.WriteLine($"  {example}");
+            }
+
+            output.WriteLine();
+            output.WriteLine(ExitCode.Help);
+            return result;
+        }
+    }
+}

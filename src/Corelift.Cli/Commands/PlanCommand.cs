@@ -1,0 +1,73 @@
+using System.CommandLine;
+using Corelift.Cli.Input;
+using Corelift.Cli.Output;
+using Corelift.Client;
+using Corelift.V1;
+
+namespace Corelift.Cli.Commands;
+
+/// <summary>corelift plan PID</summary>
+internal static class PlanCommand
+{
+    internal static Command Create(CommandFactory factory)
+    {
+        Argument<string> target = CommandFactory.Target();
+        CaptureArguments capture = new();
+        Option<bool> json = CommandFactory.Json();
+        Command command = factory.Create(
+            "plan",
+            "Says what a snapshot would do and cost. Touches nobody.",
+            async (session, cancellation) =>
+            {
+                ProcessRef found = await TargetResolver.ResolveAsync(session, session.Get(target)!, cancellation);
+                SnapshotRequest request = capture.ToRequest(session) with { Target = found };
+                PlanResponse answer = await session.Client.PlanAsync(request, cancellation);
+                if (session.Get(json))
+                {
+                    JsonOutput.Print(session.Console.Out, writer =>
+                    {
+                        writer.WriteNumber("pid", answer.Process.Summary?.Ref?.Pid ?? 0);
+                        writer.WriteString("name", answer.Process.Summary?.Name ?? "");
+                        ProcessJson.Write(writer, answer.Plan);
+                    });
+                }
+                else
+                {
+                    Print(session, answer);
+                }
+
+                return ExitCode.Ok;
+            },
+            "corelift plan 1234",
+            "corelift plan postgres --strategy direct --content full");
+        command.Add(target);
+        capture.AddTo(command);
+        command.Add(json);
+        return command;
+    }
+
+    private static void Print(CliSession session, PlanResponse answer)
+    {
+        CapturePlan plan = answer.Plan;
+        CaptureBytes bytes = plan.Bytes ?? new CaptureBytes();
+        Tables.PrintFacts(
+            session.Console,
+            ("process", $"{answer.Process.Summary?.Name} (pid {answer.Process.Summary?.Ref?.Pid}), "
+                + $"{Units.Count(plan.ThreadCount, "thread")}, {Units.Count(plan.VmaCount, "VMA")}"),
+            ("strategy", ProcessText.Of(plan.Strategy)),
+            ("content", ProcessText.Of(plan.Content)),
+            ("pause", Units.FromWire(plan.EstimatedPause) is { } pause ? $"about {Units.Time(pause)}" : "unknown"),
+            ("memory", $"{Units.Size(bytes.TotalBytes)}: {Units.Size(bytes.AnonymousBytes)} anonymous, "
+                + $"{Units.Size(bytes.FileBytes)} file, {Units.Size(bytes.SharedBytes)} shared"),
+            ("copied in pause", bytes.PauseCopyBytes == 0 ? "" : Units.Size(bytes.PauseCopyBytes)));
+        foreach (string reason in plan.Reasons)
+        {
+            session.Print($"because: {reason}");
+        }
+
+        foreach (string warning in plan.Warnings)
+        {
+            session.Print($"warning: {warning}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+using System.CommandLine;
+using Corelift.Cli.Input;
+using Corelift.Cli.Output;
+using Corelift.Client;
+using Corelift.V1;
+
+namespace Corelift.Cli.Commands;
+
+/// <summary>corelift snapshot PID</summary>
+internal sealed class SnapshotCommand
+{
+    private const string StandardOutput = "-";
+
+    private readonly Argument<string?> _target = new("PID")
+    {
+        Description = "A process id, or a name that one process has; none with --lease",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
+
+    private readonly Option<string?> _output = new("--output", "-o")
+    {
+        Description = "The core; - for standard output; default: core.NAME.PID here",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<string?> _lease = new("--lease")
+    {
+        Description = "Capture a target that 'corelift stop' holds, and leave it stopped",
+        HelpName = "LEASE",
+    };
+
+    private readonly Option<Compression> _compression = new("--compression")
+    {
+        Description = "Packing on the wire: none, lz4 or zstd; the core is never packed",
+        HelpName = "none|lz4|zstd",
+        CustomParser = ValueParsers.Of("--compression", ValueParsers.Choice(
+            ("none", Compression.None), ("lz4", Compression.Lz4), ("zstd", Compression.Zstd))),
+    };
+
+    private readonly Option<bool> _force = new("--force", "-f") { Description = "Replace a file that exists" };
+
+    internal static Command Create(CommandFactory factory) => new SnapshotCommand().Build(factory);
+
+    private Command Build(CommandFactory factory)
+    {
+        CaptureArguments capture = new();
+        Option<bool> json = CommandFactory.Json();
+        Command command = factory.Create(
+            "snapshot",
+            "Stops a process for milliseconds, and writes an ELF core of that instant. The process runs on.",
+            (session, cancellation) => RunAsync(session, capture.ToRequest(session), session.Get(json), cancellation),
+            "corelift snapshot 1234",
+            "corelift snapshot postgres -o db.core --stop-budget 100ms",
+            "corelift snapshot 1234 --content stacks --json",
+            "corelift snapshot 1234 -o - | zstd > app.core.zst");
+        command.Add(_target);
+        command.Add(_output);
+        command.Add(_lease);
+        capture.AddTo(command);
+        _compression.CompletionSources.Add("none", "lz4", "zstd");
+        command.Add(_compression);
+        command.Add(_force);
+        command.Add(json);
+        return command;
+    }
+
+    private async Task<int> RunAsync(CliSession session, SnapshotRequest request, bool json, CancellationToken cancellation)
+    {
+        string? output = session.Get(_output);
+        request = request with { Compression = session.Get(_compression) };
+        if (session.Get(_lease) is { } lease)
+        {
+            if (session.Get(_target) is not null || output is null)
+            {
+                throw new UsageException("--lease takes the place of the process, and needs -o FILE");
+            }
+
+            request = request with { LeaseId = lease };
+        }
+        else
+        {
+            string target = session.Get(_target) ?? throw new UsageException("say which process: a process id or a name");
+            request = request with { Target = await TargetResolver.ResolveAsync(session, target, cancellation) };
+            if (output is null)
+            {
+                Process process = await session.Client.GetProcessAsync(request.Target, cancellation);
+                request = request with { Target = process.Summary.Ref };
+                output = CoreNames.Default(process);
+            }
+        }
+
+        bool toPipe = output == StandardOutput;
+        if (toPipe && session.Console.IsOutTerminal)
+        {
+            throw new UsageException("a core is not for a terminal; name a file with -o, or direct the output to one");
+        }
+
+        SnapshotResult result = await CaptureAsync(session, request, toPipe ? null : output, cancellation);
+        TextWriter report = toPipe ? session.Console.Error : session.Console.Out;
+        if (json)
+        {
+            JsonOutput.Print(report, writer => SnapshotReport.WriteJson(writer, result));
+        }
+        else
+        {
+            SnapshotReport.Print(session.Console, report, result, toPipe ? null : output);
+        }
+
+        return ExitCode.Ok;
+    }
+
+    private async Task<SnapshotResult> CaptureAsync(
+        CliSession session, SnapshotRequest request, string? path, CancellationToken cancellation)
+    {
+        using ProgressLine? progress = session.Console.IsErrorTerminal ? new ProgressLine(session.Console.Error) : null;
+        if (path is not null)
+        {
+            return await session.Client.SnapshotAsync(
+                request, SnapshotDestination.ToFile(path, session.Get(_force)), progress, cancellation);
+        }
+
+        await using Stream standardOutput = session.Console.OpenOut();
+        return await session.Client.SnapshotAsync(request, SnapshotDestination.ToStream(standardOutput), progress, cancellation);
+    }
+}

@@ -1,0 +1,66 @@
+using System.CommandLine;
+using Corelift.Cli.Output;
+using Corelift.Client;
+
+namespace Corelift.Cli.Commands;
+
+/// <summary>corelift version</summary>
+internal static class VersionCommand
+{
+    internal static Command Create(CommandFactory factory)
+    {
+        Option<bool> json = CommandFactory.Json();
+        Command command = factory.Create(
+            "version",
+            "Prints the version of this program and, where one answers, of the agent.",
+            async (session, cancellation) =>
+            {
+                AgentHealth? health = null;
+                string problem = "";
+                try
+                {
+                    health = await session.Client.CheckHealthAsync(cancellation);
+                }
+                catch (AgentException failure)
+                {
+                    problem = failure.Message;
+                }
+
+                if (session.Get(json))
+                {
+                    PrintJson(session, health, problem);
+                }
+                else
+                {
+                    session.Print($"corelift {ClientVersion.Text}");
+                    session.Print($"agent    {Describe(health, problem)} at {session.Client.Address}");
+                }
+
+                return ExitCode.Ok;
+            },
+            "corelift version");
+        command.Add(json);
+        return command;
+    }
+
+    private static string Describe(AgentHealth? health, string problem) => health switch
+    {
+        null => problem,
+        { IsServing: true } => health.Version ?? "serving, of unknown version,",
+        _ => $"{health.Version ?? "unknown version"}, not serving,",
+    };
+
+    private static void PrintJson(CliSession session, AgentHealth? health, string problem) =>
+        JsonOutput.Print(session.Console.Out, writer =>
+        {
+            writer.WriteString("client", ClientVersion.Text);
+            writer.WriteString("address", session.Client.Address.Text);
+            writer.WriteBoolean("reachable", health is not null);
+            writer.WriteBoolean("serving", health?.IsServing ?? false);
+            writer.WriteString("agent", health?.Version);
+            if (health is null)
+            {
+                writer.WriteString("problem", problem);
+            }
+        });
+}
