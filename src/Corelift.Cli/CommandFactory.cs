@@ -16,7 +16,7 @@ internal sealed class CommandFactory
         AgentOption = new Option<AgentAddress>("--agent")
         {
             Description = "Where the agent listens: unix:PATH, http://HOST:PORT or https://HOST:PORT; "
-                + $"environment: CORELIFT_AGENT; default: {AgentAddress.DefaultText}",
+                + "environment: CORELIFT_AGENT",
             HelpName = "ADDRESS",
             Recursive = true,
             CustomParser = ValueParsers.Of("--agent", AgentAddress.Parse),

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 using Grpc.Net.Client;
 
@@ -25,11 +26,9 @@ internal static class AgentChannel
             UseProxy = false,
             AllowAutoRedirect = false,
         };
-        if (address.SocketPath is { } path)
-        {
-            handler.ConnectCallback = (_, cancellation) => ConnectAsync(path, cancellation);
-        }
-
+        handler.ConnectCallback = address.SocketPath is { } path
+            ? (_, cancellation) => ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation)
+            : (context, cancellation) => ConnectAsync(context.DnsEndPoint, cancellation);
         options.ConfigureHandler?.Invoke(handler);
         return GrpcChannel.ForAddress(address.Uri, new GrpcChannelOptions
         {
@@ -40,13 +39,15 @@ internal static class AgentChannel
         });
     }
 
-    private static async ValueTask<Stream> ConnectAsync(string path, CancellationToken cancellation)
+    private static async ValueTask<Stream> ConnectAsync(EndPoint agent, CancellationToken cancellation)
     {
         Socket? socket = null;
         try
         {
-            socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation);
+            socket = agent is UnixDomainSocketEndPoint
+                ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
+                : new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+            await socket.ConnectAsync(agent, cancellation);
             NetworkStream stream = new(socket, ownsSocket: true);
             socket = null; // the stream's now
             return stream;

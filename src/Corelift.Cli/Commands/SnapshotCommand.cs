@@ -57,6 +57,7 @@ internal sealed class SnapshotCommand
         command.Add(_output);
         command.Add(_lease);
         capture.AddTo(command);
+        _compression.CompletionSources.Clear(); // the names of the enumeration, which are not what is typed here
         _compression.CompletionSources.Add("none", "lz4", "zstd");
         command.Add(_compression);
         command.Add(_force);

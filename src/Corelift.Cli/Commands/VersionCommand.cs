@@ -33,7 +33,7 @@ internal static class VersionCommand
                 else
                 {
                     session.Print($"corelift {ClientVersion.Text}");
-                    session.Print($"agent    {Describe(health, problem)} at {session.Client.Address}");
+                    session.Print($"agent    {Describe(health, session.Client.Address.Text, problem)}");
                 }
 
                 return ExitCode.Ok;
@@ -43,12 +43,9 @@ internal static class VersionCommand
         return command;
     }
 
-    private static string Describe(AgentHealth? health, string problem) => health switch
-    {
-        null => problem,
-        { IsServing: true } => health.Version ?? "serving, of unknown version,",
-        _ => $"{health.Version ?? "unknown version"}, not serving,",
-    };
+    private static string Describe(AgentHealth? health, string address, string problem) => health is null
+        ? problem
+        : $"{health.Version ?? "of unknown version"} at {address}, {(health.IsServing ? "serving" : "not serving")}";
 
     private static void PrintJson(CliSession session, AgentHealth? health, string problem) =>
         JsonOutput.Print(session.Console.Out, writer =>

@@ -50,6 +50,7 @@ internal sealed class CaptureArguments
         {
             if (words.Length > 0)
             {
+                option.CompletionSources.Clear(); // the names of the enumeration, which are not what is typed here
                 option.CompletionSources.Add(words);
             }
 
