@@ -56,18 +56,9 @@ public sealed class CaptureEngine : IAsyncDisposable
         IDisposable taken = _registry.Take(identity);
         try
         {
-            SnapshotSession session;
-            if (plan.StreamsWhileStopped)
-            {
-                StopLease lease = await StartLeaseAsync(identity, request.StopBudget, request.StopBudget, request.StopBudget, taken, cancellationToken)
-                    .ConfigureAwait(false);
-                session = FromLease(lease, request, plan, async () => _ = await lease.ResumeAsync().ConfigureAwait(false));
-            }
-            else
-            {
-                session = await CaptureInWorkerAsync(identity, request, plan, taken, cancellationToken).ConfigureAwait(false);
-            }
-
+            SnapshotSession session = plan.StreamsWhileStopped
+                ? await StreamWhileStoppedAsync(identity, request, plan, taken, cancellationToken).ConfigureAwait(false)
+                : await CaptureInWorkerAsync(identity, request, plan, taken, cancellationToken).ConfigureAwait(false);
             _sessions.TryAdd(session, 0);
             return session;
         }
@@ -156,15 +147,33 @@ public sealed class CaptureEngine : IAsyncDisposable
         return (directory.ReadIdentity(), CapturePlanner.Plan(facts, request, Resources(request), refuse: true));
     }
 
+    private async Task<SnapshotSession> StreamWhileStoppedAsync(
+        ProcessRef target, CaptureRequest request, CapturePlan plan, IDisposable taken, CancellationToken cancellationToken)
+    {
+        StopLease lease = await StartLeaseAsync(target, request.StopBudget, request.StopBudget, request.StopBudget, taken, cancellationToken)
+            .ConfigureAwait(false);
+        try
+        {
+            SnapshotSession? session = null;
+            session = FromLease(lease, request, plan, async () =>
+            {
+                _sessions.TryRemove(session!, out _);
+                session!.StoppedInAll = await lease.ResumeAsync().ConfigureAwait(false);
+            });
+            return session;
+        }
+        catch
+        {
+            _ = await lease.ResumeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
     private async Task<SnapshotSession> CaptureInWorkerAsync(
         ProcessRef target, CaptureRequest request, CapturePlan plan, IDisposable taken, CancellationToken cancellationToken)
     {
         bool fork = plan.Strategy == CaptureStrategy.Fork;
-        if (fork)
-        {
-            _journal.Note(target);
-        }
-
+        _journal.Note(target);
         using SafeFileHandle? spool = fork ? null : OpenSpoolFile(plan);
         WorkerConnection worker = WorkerConnection.Start(
             _options.WorkerExecutable,
@@ -183,11 +192,16 @@ public sealed class CaptureEngine : IAsyncDisposable
         try
         {
             using WorkerMessageIn instant = await worker.NextAsync(cancellationToken).ConfigureAwait(false);
-            return FromInstant(target, plan, instant, () => EndAsync(target, worker, fork, taken));
+            return FromInstant(target, plan, instant, () => EndAsync(target, worker, taken));
         }
-        catch
+        catch (Exception failure)
         {
-            await EndAsync(target, worker, fork, taken).ConfigureAwait(false);
+            if (failure is OperationCanceledException)
+            {
+                worker.Kill(); // wherever it is: whoever it holds runs at once
+            }
+
+            await EndAsync(target, worker, taken).ConfigureAwait(false);
             throw;
         }
     }
@@ -259,6 +273,7 @@ public sealed class CaptureEngine : IAsyncDisposable
     private async Task<StopLease> StartLeaseAsync(
         ProcessRef target, TimeSpan timeToLive, TimeSpan maxHold, TimeSpan stopBudget, IDisposable taken, CancellationToken cancellationToken)
     {
+        _journal.Note(target);
         WorkerConnection worker = WorkerConnection.Start(
             _options.WorkerExecutable,
             new WorkerRequest
@@ -273,33 +288,43 @@ public sealed class CaptureEngine : IAsyncDisposable
         try
         {
             using WorkerMessageIn instant = await worker.NextAsync(cancellationToken).ConfigureAwait(false);
-            var lease = new StopLease(target, worker, instant, timeToLive, maxHold, taken, ended => _leases.TryRemove(ended.Id, out _));
+            var lease = new StopLease(target, worker, instant, timeToLive, maxHold, async ended =>
+            {
+                _leases.TryRemove(ended.Id, out _);
+                await TidyAsync(target, ended.EndedCleanly).ConfigureAwait(false);
+                taken.Dispose();
+            });
             instant.KeepTaken();
             _leases.TryAdd(lease.Id, lease);
             return lease;
         }
         catch
         {
-            await worker.DisposeAsync().ConfigureAwait(false);
+            await EndAsync(target, worker, taken).ConfigureAwait(false);
             throw;
         }
     }
 
-    private async ValueTask EndAsync(ProcessRef target, WorkerConnection worker, bool fork, IDisposable taken)
+    private async ValueTask EndAsync(ProcessRef target, WorkerConnection worker, IDisposable taken)
     {
         _ = worker.Send(new WorkerCommand { Kind = WorkerCommandKind.Release });
         bool clean = await ReleasedCleanlyAsync(worker).ConfigureAwait(false);
         await worker.DisposeAsync().ConfigureAwait(false);
-        if (fork && !clean)
-        {
-            _ = await ReapLeftoversAsync(target).ConfigureAwait(false);
-        }
-        else if (fork)
+        await TidyAsync(target, clean).ConfigureAwait(false);
+        taken.Dispose();
+    }
+
+    /// <summary>A worker that did not say that all is released may have left a dead child of the target.</summary>
+    private async Task TidyAsync(ProcessRef target, bool clean)
+    {
+        if (clean)
         {
             _journal.Forget(target);
         }
-
-        taken.Dispose();
+        else
+        {
+            _ = await ReapLeftoversAsync(target).ConfigureAwait(false);
+        }
     }
 
     private static async Task<bool> ReleasedCleanlyAsync(WorkerConnection worker)
@@ -324,9 +349,8 @@ public sealed class CaptureEngine : IAsyncDisposable
 
     private async Task<string> ReapLeftoversAsync(ProcessRef target)
     {
-        // An image that dies with its tracer takes a moment to become a zombie.
         string reason = string.Empty;
-        foreach (int image in ImageJournal.FindDeadImages(target))
+        foreach (int image in await ImageJournal.FindDeadImagesAsync(target).ConfigureAwait(false))
         {
             WorkerConnection worker = WorkerConnection.Start(
                 _options.WorkerExecutable,

@@ -20,6 +20,7 @@ public sealed class ProjectGraphTests
     private static readonly Dictionary<string, string[]> s_allowedTests = new()
     {
         ["Corelift.Testing"] = ["Corelift.Contracts"],
+        ["Corelift.Benchmarks"] = ["Corelift.Testing", "Corelift.Contracts"],
         ["Corelift.EndToEnd.Tests"] = ["Corelift.Testing", "Corelift.Contracts"],
         ["Corelift.Structure.Tests"] = [],
     };

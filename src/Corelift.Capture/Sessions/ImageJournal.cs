@@ -52,25 +52,44 @@ internal sealed class ImageJournal
         return targets;
     }
 
-    /// <summary>Dead children of a target that have no exit signal: images. By their pid in the target's pid namespace.</summary>
-    internal static List<int> FindDeadImages(ProcessRef target)
+    /// <summary>
+    /// Dead children of a target that have no exit signal: images. One that dies with its tracer takes a moment, so those that
+    /// are still on their way are waited for.
+    /// </summary>
+    /// <returns>Their pids in the target's pid namespace.</returns>
+    internal static async Task<List<int>> FindDeadImagesAsync(ProcessRef target)
     {
+        const int Attempts = 100;
         var images = new List<int>();
-        foreach (string path in Directory.EnumerateDirectories("/proc"))
+        for (int i = 0; i < Attempts; i++)
         {
-            if (!int.TryParse(Path.GetFileName(path), NumberStyles.None, CultureInfo.InvariantCulture, out int pid))
+            images.Clear();
+            if (!FindImages(target, images))
             {
-                continue;
+                break;
             }
 
+            await Task.Delay(20).ConfigureAwait(false);
+        }
+
+        return images;
+    }
+
+    /// <returns>Whether one is still alive.</returns>
+    private static bool FindImages(ProcessRef target, List<int> dead)
+    {
+        bool alive = false;
+        foreach (int pid in ProcessTable.ListPids())
+        {
             try
             {
                 using ProcessDirectory directory = ProcessDirectory.Open(pid);
                 TaskStat stat = directory.ReadStat();
-                if (stat.ParentPid == target.Pid && stat.ExitSignal == 0 && stat.IsZombie)
+                if (stat.ParentPid == target.Pid && stat.ExitSignal == 0)
                 {
                     TaskStatus status = directory.ReadStatus();
-                    images.Add(status.NamespaceTids.Count > 0 ? status.NamespaceTids[^1] : pid);
+                    alive |= !stat.IsZombie;
+                    dead.Add(status.NamespaceTids.Count > 0 ? status.NamespaceTids[^1] : pid);
                 }
             }
             catch (SyscallException)
@@ -79,7 +98,7 @@ internal sealed class ImageJournal
             }
         }
 
-        return images;
+        return alive;
     }
 
     private string PathOf(ProcessRef target) =>

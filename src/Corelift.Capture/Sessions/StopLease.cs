@@ -12,7 +12,6 @@ namespace Corelift.Capture.Sessions;
 public sealed class StopLease : IAsyncDisposable
 {
     private readonly WorkerConnection _worker;
-    private readonly IDisposable _taken;
     private readonly SemaphoreSlim _use = new(1, 1);
     private readonly SharedBuffer _threadBuffer;
     private readonly SharedBuffer _window;
@@ -20,18 +19,17 @@ public sealed class StopLease : IAsyncDisposable
     private readonly SafeFileHandle? _pagemap;
     private readonly long _started = MonotonicClock.Nanoseconds;
     private readonly long _latestEnd;
-    private readonly Action<StopLease> _ended;
+    private readonly Func<StopLease, Task> _ended;
     private long _stoppedNanoseconds;
     private int _ending;
 
     internal StopLease(
-        ProcessRef target, WorkerConnection worker, WorkerMessageIn instant, TimeSpan timeToLive, TimeSpan maxHold, IDisposable taken, Action<StopLease> ended)
+        ProcessRef target, WorkerConnection worker, WorkerMessageIn instant, TimeSpan timeToLive, TimeSpan maxHold, Func<StopLease, Task> ended)
     {
         Target = target;
         TimeToLive = timeToLive;
         MaxHold = maxHold;
         _worker = worker;
-        _taken = taken;
         _ended = ended;
         _latestEnd = _started + (maxHold.Ticks * 100);
         Id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
@@ -71,6 +69,9 @@ public sealed class StopLease : IAsyncDisposable
 
     /// <summary>Whether the target runs again.</summary>
     public bool HasEnded => _worker.Ended.IsCompleted;
+
+    /// <summary>Whether the worker said that all was released; false while it holds the target, and where it was lost.</summary>
+    internal bool EndedCleanly => Volatile.Read(ref _stoppedNanoseconds) > 0;
 
     internal ReportHeader Header { get; }
 
@@ -140,8 +141,7 @@ public sealed class StopLease : IAsyncDisposable
             _ = _worker.Send(new WorkerCommand { Kind = WorkerCommandKind.Release });
             await DrainAsync().ConfigureAwait(false);
             await _worker.DisposeAsync().ConfigureAwait(false);
-            _taken.Dispose();
-            _ended(this);
+            await _ended(this).ConfigureAwait(false);
             await _use.WaitAsync().ConfigureAwait(false);
             _threadBuffer.Dispose();
             _window.Dispose();

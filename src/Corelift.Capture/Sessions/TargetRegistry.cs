@@ -74,6 +74,14 @@ internal sealed class TargetRegistry
 
     private sealed class Taken(TargetRegistry registry, int pid) : IDisposable
     {
-        public void Dispose() => registry.Return(pid);
+        private int _returned;
+
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref _returned, 1) == 0)
+            {
+                registry.Return(pid);
+            }
+        }
     }
 }

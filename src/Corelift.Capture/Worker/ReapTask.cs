@@ -65,26 +65,35 @@ internal static class ReapTask
         using SharedBuffer buffer = SharedBuffer.Create("corelift-threads", ThreadRecords.Stride());
         var records = new ThreadRecords(buffer, 0, ThreadRecords.Stride());
 
+        try
+        {
+            return TryReap(session, records, code, facts.Directory.Tid, imagePidInTarget);
+        }
+        finally
+        {
+            session.ResumeAll();
+        }
+    }
+
+    private static string TryReap(TraceSession session, ThreadRecords records, RemoteCode code, int tid, int imagePidInTarget)
+    {
         // The main thread where it lives, as the frame lies on its stack: then nobody runs who could come to need that place.
-        TraceOutcome outcome = session.SeizeOne(facts.Directory.Tid);
+        TraceOutcome outcome = session.SeizeOne(tid);
         long deadline = MonotonicClock.Nanoseconds + Patience;
         outcome = outcome == TraceOutcome.Done ? session.StopAll(deadline, wholeProcess: false) : outcome;
         outcome = outcome == TraceOutcome.Done ? session.ReadRegisters(records) : outcome;
         if (outcome != TraceOutcome.Done)
         {
-            session.ResumeAll();
             return $"its main thread could not be stopped ({outcome})";
         }
 
-        RemoteCaller? caller = RemoteCaller.Prepare(session, records, code, out string noCaller);
-        bool reaped = false;
-        if (caller is not null)
+        if (RemoteCaller.Prepare(session, records, code, out string refusal) is not { } caller)
         {
-            reaped = ProcessImage.Reap(caller, imagePidInTarget, deadline);
-            caller.Restore();
+            return refusal;
         }
 
-        session.ResumeAll();
-        return reaped ? string.Empty : caller is null ? noCaller : "the target's wait4 does not know the image";
+        bool reaped = ProcessImage.Reap(caller, imagePidInTarget, deadline);
+        caller.Restore();
+        return reaped ? string.Empty : "the target's wait4 does not know the image";
     }
 }

@@ -20,6 +20,7 @@ internal sealed class StoppedTarget : IDisposable
     private readonly WorkerClock _clock;
     private readonly WorkerReplies _replies;
     private readonly ProcessDirectory _directory;
+    private readonly ProcessRef _identity;
     private RemoteCode _code;
     private bool _holdsGc;
 
@@ -29,6 +30,7 @@ internal sealed class StoppedTarget : IDisposable
         _clock = clock;
         _replies = replies;
         Facts = facts;
+        _identity = new ProcessRef(directory.Pid, facts.Stat.StartTimeTicks);
         Session = new TraceSession(directory, facts.Status.ThreadCount);
         int room = facts.Status.ThreadCount + (facts.Status.ThreadCount / 4) + 64;
         ThreadBuffer = SharedBuffer.Create("corelift-threads", (long)room * ThreadRecords.Stride());
@@ -85,6 +87,11 @@ internal sealed class StoppedTarget : IDisposable
         Check(Session.StopAll(Deadline));
         long stopped = MonotonicClock.Nanoseconds;
         InterruptNanoseconds = stopped - Session.StopStartedAt;
+        if (_directory.ReadIdentity() != _identity)
+        {
+            Check(TraceOutcome.TargetExited);
+        }
+
         if (Session.StoppedCount > RoomForThreads)
         {
             throw new CaptureException(

@@ -149,6 +149,17 @@ public sealed class ProcessDirectory : IDisposable
         }
     }
 
+    /// <summary>Reads who owns a file below the directory.</summary>
+    /// <remarks>The owner of a file such as <c>status</c> is root where the process is not dumpable (proc(5)).</remarks>
+    /// <exception cref="SyscallException">The task has gone.</exception>
+    public unsafe uint ReadOwner(string name)
+    {
+        StatxInfo info;
+        return LibC.Statx(_directory, name, 0, StatxInfo.UidMask, &info) != 0
+            ? throw SyscallException.FromLastError($"statx(/proc/PID/{name})", Tid)
+            : info.Uid;
+    }
+
     /// <summary>Lists the tasks of the process in ascending order; one that ends or begins meanwhile may be missing.</summary>
     /// <exception cref="SyscallException">The process has gone.</exception>
     public List<int> ListTasks(ProcfsLimits? limits = null)

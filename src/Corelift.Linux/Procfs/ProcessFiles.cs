@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Corelift.Linux.Procfs;
 
 /// <summary>Reads and parses the files of <see cref="ProcessDirectory"/>. Each throws what reading and parsing throw.</summary>
@@ -46,7 +48,31 @@ public static class ProcessFiles
         return CgroupPath.Parse(directory.ReadFile("cgroup", buffer ?? own!, limits), limits ?? ProcfsLimits.Default);
     }
 
+    /// <summary>Reads stat of one of the process's tasks.</summary>
+    public static TaskStat ReadTaskStat(this ProcessDirectory directory, int tid, ProcfsBuffer buffer)
+    {
+        ArgumentNullException.ThrowIfNull(directory);
+        return TaskStat.Parse(directory.ReadFile(TaskPath(tid, "stat"), buffer));
+    }
+
+    /// <summary>Reads status of one of the process's tasks.</summary>
+    public static TaskStatus ReadTaskStatus(this ProcessDirectory directory, int tid, ProcfsBuffer buffer)
+    {
+        ArgumentNullException.ThrowIfNull(directory);
+        return TaskStatus.Parse(directory.ReadFile(TaskPath(tid, "status"), buffer), ProcfsLimits.Default);
+    }
+
+    /// <summary>Reads which function of the kernel a task waits in; empty where it runs, or the kernel does not say.</summary>
+    public static string ReadWaitChannel(this ProcessDirectory directory, int tid, ProcfsBuffer buffer)
+    {
+        ArgumentNullException.ThrowIfNull(directory);
+        string name = ProcfsText.Decode(directory.ReadFile(TaskPath(tid, "wchan"), buffer));
+        return name == "0" ? string.Empty : name;
+    }
+
     /// <summary>Reads the pid and start time: which incarnation the directory belongs to.</summary>
     public static ProcessRef ReadIdentity(this ProcessDirectory directory, ProcfsBuffer? buffer = null) =>
         new(directory.Pid, directory.ReadStat(buffer).StartTimeTicks);
+
+    private static string TaskPath(int tid, string name) => string.Create(CultureInfo.InvariantCulture, $"task/{tid}/{name}");
 }

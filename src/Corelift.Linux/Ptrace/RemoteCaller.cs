@@ -63,24 +63,14 @@ internal sealed class RemoteCaller
     /// <param name="refusal">Why not, where null is returned: one sentence.</param>
     internal static RemoteCaller? Prepare(TraceSession session, ThreadRecords records, RemoteCode code, out string refusal)
     {
-        refusal = "no thread of it can make a call for us: all are in a critical section or in 32-bit mode";
-        int best = -1;
-        int bestRank = int.MaxValue;
-        for (int i = 0; i < session.StoppedCount && bestRank > 0; i++)
-        {
-            int rank = Rank(ref session.At(i));
-            if (rank < bestRank && IsUsable(ref session.At(i), code))
-            {
-                (best, bestRank) = (i, rank);
-            }
-        }
-
+        refusal = "no thread of it can make a call for us: all are in a critical section, in 32-bit mode or under seccomp";
+        int best = Choose(session, code);
         if (best < 0)
         {
             return null;
         }
 
-        if (!RemoteCodeFinder.IsZero(new ProcessMemory(session.Tid(best)), new RemoteAddress(code.Scratch), code.ScratchBytes))
+        if (!RemoteCodeFinder.IsUnused(new ProcessMemory(session.Tid(best)), new RemoteAddress(code.Scratch), code.ScratchBytes))
         {
             refusal = "the main stack came to be used to its end";
             return null;
@@ -227,6 +217,24 @@ internal sealed class RemoteCaller
                 MonotonicClock.Relax(attempts < 200 ? 10_000 : 200_000);
             }
         }
+    }
+
+    /// <summary>The task that a call disturbs least, or -1. Each of the ranks is asked for the first that can be used.</summary>
+    private static int Choose(TraceSession session, RemoteCode code)
+    {
+        const int Ranks = 4;
+        for (int rank = 0; rank < Ranks; rank++)
+        {
+            for (int i = 0; i < session.StoppedCount; i++)
+            {
+                if (Rank(ref session.At(i)) == rank && IsUsable(ref session.At(i), code) && !session.IsFiltered(i))
+                {
+                    return i;
+                }
+            }
+        }
+
+        return -1;
     }
 
     /// <summary>Lower is better: blocked in a call that restarts by itself; in one we would have made again; running; sleeping on a restart block.</summary>

@@ -37,7 +37,7 @@ public static class RemoteCodeFinder
             return "the process has no main stack with room below it";
         }
 
-        if (!IsZero(memory, stack.Start, scratchBytes))
+        if (!IsUnused(memory, stack.Start, scratchBytes))
         {
             return "the main stack has been used to its end";
         }
@@ -52,10 +52,11 @@ public static class RemoteCodeFinder
         return null;
     }
 
-    internal static bool IsZero(ProcessMemory memory, RemoteAddress start, int lengthBytes)
+    /// <summary>Whether memory is zero, or holds no more than a frame of a worker that was lost in the middle of a call.</summary>
+    internal static bool IsUnused(ProcessMemory memory, RemoteAddress start, int lengthBytes)
     {
         Span<byte> bytes = lengthBytes <= 16 * 1024 ? stackalloc byte[lengthBytes] : new byte[lengthBytes];
-        return memory.Read(start, bytes) == lengthBytes && !bytes.ContainsAnyExcept((byte)0);
+        return memory.Read(start, bytes) == lengthBytes && (!bytes.ContainsAnyExcept((byte)0) || SignalFrame.IsOurs(bytes));
     }
 
     private static SyscallGadget FindGadget(ProcessDirectory directory, ProcessMemory memory, IReadOnlyList<Vma> vmas)

@@ -15,12 +15,19 @@ internal static class SignalFrame
     private const int MachineContextOffset = ContextOffset + 40;
     private const int SignalMaskOffset = ContextOffset + 296;
     private const int HeaderBytes = 440;                    // pretcode, ucontext 304, siginfo 128
+    private const int MarkOffset = ContextOffset + 304;     // siginfo, which rt_sigreturn does not read
     private const int SoftwareBytesOffset = 464;            // struct _fpx_sw_bytes in the legacy area
     private const uint Magic1 = 0x46505853;                 // FP_XSTATE_MAGIC1
     private const uint Magic2 = 0x46505845;                 // FP_XSTATE_MAGIC2
     private const ulong FlagXState = 1;                     // UC_FP_XSTATE
     private const ulong FlagsStackSegment = 6;              // UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS
     private const ulong DynamicFeatures = 0b11UL << 17;     // AMX tiles: not part of a task's state until it asked for them
+
+    /// <summary>In place of the siginfo: tells a frame that a lost worker left from anything of the target's.</summary>
+    private static ReadOnlySpan<byte> Mark => "corelift return frame, safe to zero"u8;
+
+    /// <summary>Whether memory begins with a frame of ours.</summary>
+    internal static bool IsOurs(ReadOnlySpan<byte> memory) => memory.Length > HeaderBytes && memory[MarkOffset..].StartsWith(Mark);
 
     /// <summary>Most bytes that a frame takes, for a task with <paramref name="xstateBytes"/> of extended state.</summary>
     internal static int MaxBytes(int xstateBytes) => HeaderBytes + 64 + xstateBytes + 8;
@@ -44,6 +51,7 @@ internal static class SignalFrame
         // restore_altstack: "squash all but EFAULT").
         BinaryPrimitives.WriteInt32LittleEndian(context[24..], int.MaxValue);
         WriteMachineContext(buffer[MachineContextOffset..], registers);
+        Mark.CopyTo(buffer[MarkOffset..]);
         BinaryPrimitives.WriteUInt64LittleEndian(buffer[SignalMaskOffset..], signalMask);
         if (xstate.IsEmpty)
         {

@@ -171,7 +171,7 @@ public sealed class TraceSession : IDisposable
             ref Tracee tracee = ref _tracees[i];
             if (tracee.State == TraceeState.Stopped)
             {
-                InterruptedCall.MakeAgain(tracee);
+                InterruptedCall.MakeAgain(ref tracee);
                 int signal = tracee.Kind == PtraceStopKind.SignalDelivery ? tracee.Signal : 0;
                 _ = PtraceCalls.Detach(tracee.Tid, signal); // ESRCH: killed while stopped, so nothing is left to release
                 tracee.State = TraceeState.Gone;
@@ -423,6 +423,20 @@ public sealed class TraceSession : IDisposable
 
     /// <summary>Whether seized tasks remain that only the end of this thread can release.</summary>
     public bool HasRunningTracees { get; private set; }
+
+    /// <summary>Whether a task is under seccomp; each has filters of its own. True where /proc does not say.</summary>
+    internal bool IsFiltered(int index)
+    {
+        try
+        {
+            string name = string.Create(System.Globalization.CultureInfo.InvariantCulture, $"task/{Tid(index)}/status");
+            return TaskStatus.Parse(_directory.ReadFile(name, _buffer), ProcfsLimits.Default).SeccompMode != 0;
+        }
+        catch (SyscallException)
+        {
+            return true;
+        }
+    }
 
     private char TaskState(int tid)
     {

@@ -59,8 +59,12 @@ internal static class InterruptedCall
     /// Has a call that our stop would make fail with EINTR made again. Where a signal waits for the task, EINTR is right.
     /// close(2) is never made again: its descriptor is gone.
     /// </summary>
-    internal static void MakeAgain(in Tracee tracee)
+    internal static void MakeAgain(ref Tracee tracee)
     {
+        // A stop that was given up early has read no registers yet.
+        tracee.HasRegisters = tracee.HasRegisters
+            || (PtraceCalls.GetRegisters(tracee.Tid, out tracee.Registers) == Errno.None
+                && PtraceCalls.GetSignalMask(tracee.Tid, out tracee.Blocked) == Errno.None);
         if (tracee.HasRegisters && tracee.Kind == PtraceStopKind.Interrupted && tracee.Registers.Rax == Eintr
             && tracee.Registers.OrigRax is not (NotInSyscall or SyscallNumber.Close)
             && !PtraceCalls.HasDeliverableSignal(tracee.Tid, tracee.Blocked))

@@ -1,0 +1,86 @@
+using System.Globalization;
+using System.Text;
+using Corelift.Capture;
+
+namespace Corelift.Agent;
+
+/// <summary>
+/// Everything the agent logs. Event ids are stable: 1 to 19 life of the agent, 20 to 39 access, 40 to 59 calls. Text that
+/// comes from targets or clients goes through <see cref="Escape"/> first.
+/// </summary>
+internal static partial class AgentLog
+{
+    [LoggerMessage(1, LogLevel.Information, "corelift-agent {Version} serves on {Address}")]
+    internal static partial void Serving(this ILogger logger, string version, string address);
+
+    [LoggerMessage(2, LogLevel.Information, "kernel {Release} on {Architecture}: {Features}")]
+    internal static partial void KernelFeaturesFound(this ILogger logger, string release, string architecture, string features);
+
+    [LoggerMessage(3, LogLevel.Warning, "holds more capabilities than it needs ({Capabilities}): give it CAP_SYS_PTRACE and CAP_SYS_NICE alone")]
+    internal static partial void ExtraCapabilities(this ILogger logger, string capabilities);
+
+    [LoggerMessage(4, LogLevel.Warning, "runs as the uid that stands for nobody ({Uid}): every program of that user may call it; give it a user of its own")]
+    internal static partial void RunsAsNobody(this ILogger logger, uint uid);
+
+    [LoggerMessage(5, LogLevel.Warning, "listens on {Address} without authentication: every user of this host can stop and read any process through it")]
+    internal static partial void ListensWithoutAuthentication(this ILogger logger, string address);
+
+    [LoggerMessage(6, LogLevel.Warning, "Yama's kernel.yama.ptrace_scope is 3: the kernel will refuse every stop and capture until the host is started with another value")]
+    internal static partial void YamaForbidsTracing(this ILogger logger);
+
+    [LoggerMessage(7, LogLevel.Information, "stopping: {Count} stops and captures are being ended")]
+    internal static partial void Stopping(this ILogger logger, int count);
+
+    [LoggerMessage(8, LogLevel.Information, "stopped: nobody is held")]
+    internal static partial void Stopped(this ILogger logger);
+
+    [LoggerMessage(9, LogLevel.Information, "{What}")]
+    internal static partial void CleanedUp(this ILogger logger, string what);
+
+    [LoggerMessage(10, LogLevel.Warning, "could not look for what an earlier agent left")]
+    internal static partial void CleanUpFailed(this ILogger logger, Exception failure);
+
+    [LoggerMessage(20, LogLevel.Warning, "refused {Method} to {Peer}")]
+    internal static partial void PeerRefused(this ILogger logger, string method, string peer);
+
+    [LoggerMessage(40, LogLevel.Error, "{Method} failed unexpectedly, error id {ErrorId}")]
+    internal static partial void CallFailed(this ILogger logger, string method, string errorId, Exception failure);
+
+    [LoggerMessage(41, LogLevel.Information, "capture {CaptureId}: process {Pid} taken by {Strategy}, {Threads} tasks, paused {PauseMs:F3} ms")]
+    internal static partial void CaptureTaken(ILogger logger, string captureId, int pid, CaptureStrategy strategy, int threads, double pauseMs);
+
+    [LoggerMessage(42, LogLevel.Information, "capture {CaptureId}: {Bytes} bytes served in {ElapsedMs:F0} ms")]
+    internal static partial void CaptureServed(ILogger logger, string captureId, ulong bytes, double elapsedMs);
+
+    [LoggerMessage(43, LogLevel.Information, "process {Pid} stopped under a lease, {Threads} tasks, time to live {TimeToLiveMs:F0} ms")]
+    internal static partial void TargetStopped(ILogger logger, int pid, int threads, double timeToLiveMs);
+
+    [LoggerMessage(44, LogLevel.Information, "process {Pid} resumed after {StoppedMs:F1} ms")]
+    internal static partial void TargetResumed(ILogger logger, int pid, double stoppedMs);
+
+    [LoggerMessage(45, LogLevel.Information, "process {Pid} is resumed: the connection that held it closed")]
+    internal static partial void ClientGone(ILogger logger, int pid);
+
+    /// <summary>Makes text of a target safe for a line of a log, a terminal or a status message: control characters become \xNN.</summary>
+    internal static string Escape(string text)
+    {
+        if (!text.Any(NeedsEscape))
+        {
+            return text;
+        }
+
+        var safe = new StringBuilder(text.Length + 16);
+        foreach (char letter in text)
+        {
+            _ = NeedsEscape(letter)
+                ? safe.Append(CultureInfo.InvariantCulture, $"\\x{(int)letter:x2}")
+                : safe.Append(letter);
+        }
+
+        return safe.ToString();
+    }
+
+    // Controls, and the format characters that turn the direction of text round or hide it.
+    private static bool NeedsEscape(char letter) =>
+        char.IsControl(letter) || char.GetUnicodeCategory(letter) is UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
+}

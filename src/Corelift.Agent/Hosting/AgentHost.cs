@@ -1,0 +1,196 @@
+using System.Runtime.InteropServices;
+using Corelift.Agent.Access;
+using Corelift.Agent.Services;
+using Corelift.Capture;
+using Corelift.Linux;
+using Corelift.Linux.Processes;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace Corelift.Agent.Hosting;
+
+/// <summary>Puts the agent together and runs it.</summary>
+internal static class AgentHost
+{
+    private static readonly TimeSpan s_stopPatience = TimeSpan.FromSeconds(5);
+
+    /// <summary>Serves until SIGTERM or SIGINT.</summary>
+    /// <returns>Exit code.</returns>
+    /// <exception cref="StartRefusedException">It cannot work as it was set up.</exception>
+    internal static async Task<int> RunAsync(AgentOptions options, CancellationToken cancellationToken)
+    {
+        CapabilitySet held = CapabilitySet.OfThisProcess();
+        StartChecks.RequireCapabilities(held);
+
+        // Probed while our own /proc files are still ours; then this process is closed to others.
+        KernelFeatures features = KernelFeatures.Probe();
+        SelfControl.MakeNonDumpable();
+        SelfProtection.DisableCoreDumps();
+        SelfProtection.CreateFilesPrivately();
+
+        WebApplication app = Build(options);
+        await using (app.ConfigureAwait(false))
+        {
+            ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Corelift.Agent");
+            LogStart(logger, options, held, features);
+            try
+            {
+                await app.StartAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (IOException failure)
+            {
+                throw new StartRefusedException($"cannot listen: {failure.Message}. Name another address with --listen");
+            }
+
+            foreach (ListenAddress address in options.Listen)
+            {
+                logger.Serving(AgentVersion.Text, address.ToString());
+            }
+
+            await app.WaitForShutdownAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        return ExitCodes.Ok;
+    }
+
+    private static WebApplication Build(AgentOptions options)
+    {
+        // Nothing is read from the working directory or the environment: this process has power over every other.
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = "/" });
+        AddLogging(builder.Logging, options);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = s_stopPatience);
+        AddServices(builder.Services, options);
+        AddServer(builder, options);
+        WebApplication app = builder.Build();
+        app.MapGrpcService<ProcessGrpcService>();
+        app.MapGrpcService<ControlGrpcService>();
+        app.MapGrpcService<SnapshotGrpcService>();
+        app.MapGrpcHealthChecksService();
+        app.MapGrpcReflectionService();
+        return app;
+    }
+
+    private static void AddServices(IServiceCollection services, AgentOptions options)
+    {
+        services.AddSingleton<ShutdownGate>();
+        services.AddSingleton<ProcessDescriber>();
+        services.AddSingleton(_ => new CaptureEngine(ToEngine(options)));
+        services.AddHostedService<EngineLifetime>();
+        services.AddSingleton<CallInterceptor>();
+        services.AddGrpc(grpc =>
+        {
+            grpc.MaxReceiveMessageSize = ServerLimits.MaxRequestBytes;
+            grpc.MaxSendMessageSize = ServerLimits.MaxResponseBytes;
+            grpc.EnableDetailedErrors = false;
+            grpc.Interceptors.Add<CallInterceptor>();
+        });
+        services.AddGrpcReflection();
+        services.AddGrpcHealthChecks().AddCheck("agent", () => HealthCheckResult.Healthy());
+        services.Configure<HealthCheckPublisherOptions>(health => health.Delay = TimeSpan.Zero);
+    }
+
+    private static CaptureEngineOptions ToEngine(AgentOptions options) => new()
+    {
+        WorkerExecutable = Environment.ProcessPath ?? throw new StartRefusedException("cannot find the agent's own program file: mount /proc"),
+        StateDirectory = options.StateDirectory,
+        DefaultStopBudget = options.DefaultStopBudget < options.MaxStopBudget ? options.DefaultStopBudget : options.MaxStopBudget,
+        MaxStopBudget = options.MaxStopBudget,
+        MaxLease = options.MaxLease,
+        MaxHold = options.MaxHold,
+        SpoolBytes = options.SpoolBytes,
+        SpoolDirectory = options.SpoolDirectory,
+        MaxCaptures = options.MaxCaptures,
+    };
+
+    private static void AddServer(WebApplicationBuilder builder, AgentOptions options)
+    {
+        uint ownGid = SelfProtection.EffectiveGid;
+        bool idsAreWhole = PeerPolicy.ReadIdsAreWhole();
+
+        // A group that everybody without one is in (nogroup) is nobody to trust unless it was asked for.
+        uint? group = options.SocketGroup is not null ? GroupFile.Find(options.SocketGroup) : ownGid == PeerPolicy.Nobody ? null : ownGid;
+        var policy = new PeerPolicy(SelfControl.EffectiveUid, group, idsAreWhole);
+        builder.Services.Configure<SocketTransportOptions>(sockets => sockets.CreateBoundListenSocket = endPoint =>
+            endPoint is System.Net.Sockets.UnixDomainSocketEndPoint unix
+                ? UnixSocketFactory.Bind(unix.ToString(), group)
+                : SocketTransportOptions.CreateDefaultBoundListenSocket(endPoint));
+        builder.WebHost.UseKestrelCore();
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            ServerLimits.Apply(kestrel);
+            foreach (ListenAddress address in options.Listen)
+            {
+                Listen(kestrel, address, policy);
+            }
+        });
+    }
+
+    private static void Listen(KestrelServerOptions kestrel, ListenAddress address, PeerPolicy policy)
+    {
+        if (address.Path is not null)
+        {
+            kestrel.ListenUnixSocket(address.Path, listen =>
+            {
+                listen.Protocols = HttpProtocols.Http2;
+                listen.UsePeerPolicy(policy);
+            });
+        }
+        else
+        {
+            kestrel.Listen(address.EndPoint!, listen =>
+            {
+                listen.Protocols = HttpProtocols.Http2;
+                listen.UseNoPeerPolicy();
+            });
+        }
+    }
+
+    private static void AddLogging(ILoggingBuilder logging, AgentOptions options)
+    {
+        logging.SetMinimumLevel(LogLevel.Information);
+        logging.AddFilter("Microsoft", LogLevel.Warning);
+        logging.AddFilter("Grpc", LogLevel.Warning);
+
+        // A refusal to start is said once, in words, and not as a stack trace as well.
+        logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
+        if (options.JsonLog)
+        {
+            logging.AddJsonConsole(console => console.UseUtcTimestamp = true);
+        }
+        else
+        {
+            logging.AddSimpleConsole(console =>
+            {
+                console.SingleLine = true;
+                console.UseUtcTimestamp = true;
+                console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
+            });
+        }
+    }
+
+    private static void LogStart(ILogger logger, AgentOptions options, CapabilitySet held, KernelFeatures features)
+    {
+        logger.KernelFeaturesFound(File.ReadAllText("/proc/sys/kernel/osrelease").Trim(), RuntimeInformation.OSArchitecture.ToString(), features.ToString());
+        CapabilitySet extra = StartChecks.FindExtra(held);
+        if (!extra.IsEmpty)
+        {
+            logger.ExtraCapabilities(extra.ToString());
+        }
+
+        if (SelfControl.EffectiveUid == PeerPolicy.Nobody)
+        {
+            logger.RunsAsNobody(PeerPolicy.Nobody);
+        }
+
+        if (features.YamaPtraceScope == 3)
+        {
+            logger.YamaForbidsTracing();
+        }
+
+        foreach (ListenAddress address in options.Listen.Where(address => address.Path is null))
+        {
+            logger.ListensWithoutAuthentication(address.ToString());
+        }
+    }
+}

@@ -1,0 +1,38 @@
+namespace Corelift.Agent.Hosting;
+
+/// <summary>How the agent was started.</summary>
+internal sealed record AgentOptions
+{
+    /// <summary>Where to listen; at least one.</summary>
+    internal required IReadOnlyList<ListenAddress> Listen { get; init; }
+
+    /// <summary>Group that may use the Unix sockets, by name or number; null for the agent's own.</summary>
+    internal string? SocketGroup { get; init; }
+
+    /// <summary>Most memory for what strategy direct copies; 0 for a quarter of what is available then.</summary>
+    internal long SpoolBytes { get; init; }
+
+    /// <summary>Directory that such copies may be put in, or null for memory alone.</summary>
+    internal string? SpoolDirectory { get; init; }
+
+    /// <summary>Directory that remembers captures, so that the next agent can clean up after a killed one; null for none.</summary>
+    internal string? StateDirectory { get; init; }
+
+    /// <summary>Stop budget where a call names none.</summary>
+    internal TimeSpan DefaultStopBudget { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>Largest stop budget.</summary>
+    internal TimeSpan MaxStopBudget { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Longest time to live of a lease.</summary>
+    internal TimeSpan MaxLease { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Longest time that a lease can last in all.</summary>
+    internal TimeSpan MaxHold { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>Most stops and captures at once.</summary>
+    internal int MaxCaptures { get; init; } = 32;
+
+    /// <summary>Whether log lines are JSON objects.</summary>
+    internal bool JsonLog { get; init; }
+}

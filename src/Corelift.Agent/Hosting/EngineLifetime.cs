@@ -1,0 +1,47 @@
+using Corelift.Agent.Services;
+using Corelift.Capture;
+
+namespace Corelift.Agent.Hosting;
+
+/// <summary>
+/// Begins and ends the engine's work with the agent's. Before the server is stopped, and before calls are waited for,
+/// everybody who is held runs again.
+/// </summary>
+internal sealed class EngineLifetime(CaptureEngine engine, ShutdownGate gate, ILogger<EngineLifetime> logger) : IHostedLifecycleService
+{
+    /// <summary>Cleans up after an agent that was killed; a failure of that keeps nobody from working.</summary>
+    public async Task StartedAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            foreach (string what in await engine.CleanUpAsync().ConfigureAwait(false))
+            {
+                logger.CleanedUp(AgentLog.Escape(what));
+            }
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or CaptureException)
+        {
+            logger.CleanUpFailed(failure);
+        }
+    }
+
+    /// <summary>Refuses what comes, and resumes everybody.</summary>
+    public async Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        logger.Stopping(engine.ActiveCount);
+        await gate.CloseAsync().ConfigureAwait(false);
+        await engine.DisposeAsync().ConfigureAwait(false);
+    }
+
+    public Task StoppedAsync(CancellationToken cancellationToken)
+    {
+        logger.Stopped();
+        return Task.CompletedTask;
+    }
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+}

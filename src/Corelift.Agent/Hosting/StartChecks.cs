@@ -1,0 +1,34 @@
+using Corelift.Linux.Processes;
+
+namespace Corelift.Agent.Hosting;
+
+/// <summary>Looks whether this process can do an agent's work, before it says that it does.</summary>
+internal static class StartChecks
+{
+    private const string Remedy = """
+        Give it both, and no other:
+          systemd     AmbientCapabilities=CAP_SYS_PTRACE CAP_SYS_NICE
+                      CapabilityBoundingSet=CAP_SYS_PTRACE CAP_SYS_NICE
+          file        setcap cap_sys_ptrace,cap_sys_nice+ep /path/to/corelift-agent
+          by hand     setpriv --reuid USER --regid GROUP --init-groups --inh-caps -all,+sys_ptrace,+sys_nice \
+                        --ambient-caps -all,+sys_ptrace,+sys_nice --bounding-set -all,+sys_ptrace,+sys_nice corelift-agent
+          Kubernetes  securityContext: {runAsUser: 0, allowPrivilegeEscalation: false,
+                        capabilities: {drop: [ALL], add: [SYS_PTRACE, SYS_NICE]}}, and hostPID: true
+        """;
+
+    /// <summary>What an agent needs.</summary>
+    internal static CapabilitySet Needed { get; } = CapabilitySet.SysPtrace | CapabilitySet.SysNice;
+
+    /// <summary>What an agent has no use for, of what it holds. CAP_DAC_READ_SEARCH may help it, so it is none of them.</summary>
+    internal static CapabilitySet FindExtra(CapabilitySet held) => held.Except(Needed | CapabilitySet.DacReadSearch);
+
+    /// <exception cref="StartRefusedException">A capability is missing; the message says how to give it.</exception>
+    internal static void RequireCapabilities(CapabilitySet held)
+    {
+        CapabilitySet missing = Needed.Except(held);
+        if (!missing.IsEmpty)
+        {
+            throw new StartRefusedException($"cannot work without {missing}.\n{Remedy}");
+        }
+    }
+}

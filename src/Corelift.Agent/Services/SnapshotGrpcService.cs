@@ -1,0 +1,191 @@
+using System.Globalization;
+using System.Reflection;
+using Corelift.Capture;
+using Corelift.Capture.Reading;
+using Corelift.Capture.Sessions;
+using Corelift.V1;
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+
+namespace Corelift.Agent.Services;
+
+/// <summary>Plans and takes snapshots (corelift.v1.SnapshotService).</summary>
+internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
+{
+    private const int PageBytes = 4096;
+    private const int VmaMessageBytes = 900 * 1024;
+
+    private readonly CaptureEngine _engine;
+    private readonly ProcessDescriber _describer;
+    private readonly ILogger<SnapshotGrpcService> _log;
+
+    public SnapshotGrpcService(CaptureEngine engine, ProcessDescriber describer, ILogger<SnapshotGrpcService> log)
+    {
+        _engine = engine;
+        _describer = describer;
+        _log = log;
+    }
+
+    public override Task<PlanResponse> Plan(PlanRequest request, ServerCallContext context)
+    {
+        Linux.ProcessRef target = RequestLimits.ToTarget(request.Ref);
+        Capture.CaptureRequest wanted = RequestLimits.ToRequest(request.Options, _engine.Options);
+        Capture.CapturePlan plan = _engine.Plan(target, wanted);
+        return Task.FromResult(new PlanResponse { Process = _describer.Describe(target), Plan = plan.ToWire(wanted.Content) });
+    }
+
+    public override async Task Capture(V1.CaptureRequest request, IServerStreamWriter<CaptureResponse> stream, ServerCallContext context)
+    {
+        long began = TimeProvider.System.GetTimestamp();
+        Compression compression = RequestLimits.ToCompression(request.Options);
+        Capture.CaptureRequest wanted = RequestLimits.ToRequest(request.Options, _engine.Options);
+        StopLease? lease = request.LeaseId.Length == 0 ? null : _engine.FindLease(request.LeaseId);
+        Linux.ProcessRef target = lease?.Target ?? RequestLimits.ToTarget(request.Ref);
+        Process process = _describer.Describe(target);
+        target = new Linux.ProcessRef((int)process.Summary.Ref.Pid, process.Summary.Ref.StartTimeTicks);
+        string id = Guid.NewGuid().ToString("N");
+        CoreProcessInfo info = CoreInfo.Read(target.Pid);
+
+        SnapshotSession session = lease is null
+            ? await _engine.CaptureAsync(target, wanted, context.CancellationToken)
+            : _engine.CaptureLease(lease, wanted);
+        await using (session)
+        {
+            AgentLog.CaptureTaken(_log, id, target.Pid, session.Plan.Strategy, session.ThreadCount, session.Pause?.TotalMilliseconds ?? -1);
+            await stream.WriteAsync(new CaptureResponse { Started = Started(id, process, session, wanted.Content) }, context.CancellationToken);
+            await WriteInstantAsync(session, info, target.Pid, stream, context.CancellationToken);
+            using var chunks = new ChunkWriter(compression);
+            await WriteMemoryAsync(session, chunks, stream, context.CancellationToken);
+            TimeSpan? stopped = null;
+            if (session.StillStopped && lease is null)
+            {
+                await session.DisposeAsync();
+                stopped = session.StoppedInAll;
+            }
+
+            await stream.WriteAsync(new CaptureResponse { Trailer = Trailer(session, chunks, began, stopped) }, context.CancellationToken);
+            AgentLog.CaptureServed(_log, id, chunks.MemoryBytes, TimeProvider.System.GetElapsedTime(began).TotalMilliseconds);
+        }
+    }
+
+    private static CaptureStarted Started(string id, Process process, SnapshotSession session, CaptureContent content) => new()
+    {
+        CaptureId = id,
+        Process = process,
+        Plan = session.Plan.ToWire(content),
+        PageSizeBytes = PageBytes,
+        AgentVersion = Assembly.GetExecutingAssembly().GetName().Version?.ToString(3) ?? string.Empty,
+        HostName = Environment.MachineName,
+        KernelRelease = KernelRelease(),
+    };
+
+    private static string KernelRelease() => File.ReadAllText("/proc/sys/kernel/osrelease").Trim();
+
+    private static async Task WriteInstantAsync(
+        SnapshotSession session, CoreProcessInfo info, int pid, IServerStreamWriter<CaptureResponse> stream, CancellationToken cancellationToken)
+    {
+        await stream.WriteAsync(new CaptureResponse { Instant = Instant(session, info) }, cancellationToken);
+        using (var threads = new ThreadMapping(session.Threads, session.ThreadCount, pid))
+        {
+            foreach (List<StoppedThread> list in threads.InMessages())
+            {
+                var message = new InstantThreads();
+                message.Threads.AddRange(list);
+                await stream.WriteAsync(new CaptureResponse { Threads = message }, cancellationToken);
+            }
+        }
+
+        var vmas = new InstantVmas();
+        int bytes = 0;
+        foreach (Capture.CapturedVma vma in session.Vmas)
+        {
+            V1.CapturedVma wire = vma.ToWire();
+            int size = wire.CalculateSize() + 8;
+            if (bytes + size > VmaMessageBytes)
+            {
+                await stream.WriteAsync(new CaptureResponse { Vmas = vmas }, cancellationToken);
+                vmas = new InstantVmas();
+                bytes = 0;
+            }
+
+            vmas.Vmas.Add(wire);
+            bytes += size;
+        }
+
+        await stream.WriteAsync(new CaptureResponse { Vmas = vmas }, cancellationToken);
+    }
+
+    private static Instant Instant(SnapshotSession session, CoreProcessInfo info)
+    {
+        var instant = new Instant
+        {
+            Strategy = session.Plan.Strategy.ToWire(),
+            StoppedAt = Timestamp.FromDateTimeOffset(session.StoppedAt),
+            Pause = session.Pause is { } pause ? Duration.FromTimeSpan(pause) : null,
+            Skew = Duration.FromTimeSpan(session.Skew),
+            ThreadCount = (uint)session.ThreadCount,
+            VmaCount = (uint)session.Vmas.Count,
+            Auxv = ByteString.CopyFrom(session.Auxv.Span),
+            ProcessInfo = info,
+            CapturedRangeBytes = session.CapturedRangeBytes,
+            WasGroupStopped = session.WasGroupStopped,
+        };
+        PausePhases phases = session.Phases;
+        AddPhase(instant, "interrupt", phases.Interrupt);
+        AddPhase(instant, "registers", phases.Registers);
+        AddPhase(instant, "copy", phases.Copy);
+        AddPhase(instant, "fork", phases.Fork);
+        AddPhase(instant, "resume", phases.Resume);
+        return instant;
+    }
+
+    private static void AddPhase(Instant instant, string name, long nanoseconds)
+    {
+        if (nanoseconds > 0)
+        {
+            instant.Phases.Add(new PausePhase { Name = name, Duration = WireMapping.ToDuration(nanoseconds) });
+        }
+    }
+
+    private static async Task WriteMemoryAsync(
+        SnapshotSession session, ChunkWriter chunks, IServerStreamWriter<CaptureResponse> stream, CancellationToken cancellationToken)
+    {
+        var message = new CaptureResponse();
+        foreach (MemoryPart part in session.Reader.Read())
+        {
+            if (part.IsHole)
+            {
+                message.Hole = chunks.ToHole(part);
+            }
+            else
+            {
+                message.Memory = chunks.ToChunk(part);
+            }
+
+            await stream.WriteAsync(message, cancellationToken);
+        }
+    }
+
+    private static CaptureTrailer Trailer(SnapshotSession session, ChunkWriter chunks, long began, TimeSpan? stopped)
+    {
+        var trailer = new CaptureTrailer
+        {
+            MemoryBytes = chunks.MemoryBytes,
+            ChunkCount = chunks.ChunkCount,
+            PackedBytes = chunks.PackedBytes,
+            Digest = chunks.Digest,
+            HoleBytes = chunks.HoleBytes,
+            Elapsed = Duration.FromTimeSpan(TimeProvider.System.GetElapsedTime(began)),
+            Pause = stopped is { } pause ? Duration.FromTimeSpan(pause) : null,
+        };
+        trailer.Warnings.AddRange(session.Plan.Warnings);
+        if (chunks.HoleBytes > 0)
+        {
+            trailer.Warnings.Add(string.Create(
+                CultureInfo.InvariantCulture, $"{chunks.HoleBytes} bytes could not be read; the core's note lists the ranges"));
+        }
+
+        return trailer;
+    }
+}

@@ -1,0 +1,36 @@
+using Corelift.V1;
+
+namespace Corelift.Benchmarks;
+
+/// <summary>What each compression costs and saves, for memory that is text and for memory that is noise.</summary>
+internal static class CompressionBenchmark
+{
+    private const int Rounds = 3;
+
+    private static readonly (string Name, string Tracee)[] s_targets = [("text", "text"), ("noise", "canary")];
+    private static readonly (string Name, Compression Value)[] s_ways =
+        [("none", Compression.None), ("lz4", Compression.Lz4), ("zstd", Compression.Zstd)];
+
+    internal static async Task RunAsync(BenchmarkRun run)
+    {
+        await using AgentProcess agent = await AgentProcess.StartAsync();
+        foreach ((string name, string tracee) in s_targets)
+        {
+            using LiveProcess target = LiveProcess.Start(tracee, "--mib", "512");
+            foreach ((string way, Compression value) in s_ways)
+            {
+                CaptureTrailer trailer = await WireClient.CaptureAsync(agent, target, Strategy.Fork, value, default, run.Cancellation);
+                List<TimeSpan> elapsed = [];
+                for (int round = 0; round < Rounds; round++)
+                {
+                    elapsed.Add((await Captures.CoreliftAsync(run, agent, target, "fork", "--compression", way)).Elapsed);
+                }
+
+                run.Compression.Add(new CompressionRow(name, way, elapsed.Median(), trailer.MemoryBytes, trailer.PackedBytes));
+                run.Say($"{name}, {way}: {elapsed.Median().Text()}, {((double)trailer.PackedBytes).Megabytes()} on the wire");
+            }
+        }
+
+        await run.ClearDiskAsync();
+    }
+}

@@ -1,0 +1,80 @@
+using System.Globalization;
+
+namespace Corelift.Benchmarks;
+
+/// <summary>Bytes of the agent and its workers at one moment.</summary>
+/// <param name="Own">Anonymous and file pages (RssAnon, RssFile): what a capture may not grow.</param>
+/// <param name="Shared">Shared memory (RssShmem): the spool of strategy direct.</param>
+internal readonly record struct AgentMemory(long Own, long Shared)
+{
+    internal static AgentMemory Of(int agentPid)
+    {
+        long own = 0, shared = 0;
+        foreach (int pid in Workers(agentPid).Prepend(agentPid))
+        {
+            own += Proc.StatusBytes(pid, "RssAnon") + Proc.StatusBytes(pid, "RssFile");
+            shared += Proc.StatusBytes(pid, "RssShmem");
+        }
+
+        return new AgentMemory(own, shared);
+    }
+
+    // A child that has not yet called execve still has the agent's own memory, and its command line: not counted twice.
+    private static IEnumerable<int> Workers(int agentPid)
+    {
+        string agent = Text($"/proc/{agentPid}/cmdline");
+        return Proc.Tasks(agentPid)
+            .SelectMany(tid => Text($"/proc/{agentPid}/task/{tid}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Select(pid => int.Parse(pid, CultureInfo.InvariantCulture))
+            .Where(pid => Text($"/proc/{pid}/cmdline") != agent);
+    }
+
+    private static string Text(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path);
+        }
+        catch (IOException)
+        {
+            return ""; // it ended while we looked
+        }
+    }
+}
+
+/// <summary>Looks at the agent's memory every few milliseconds and keeps the largest it saw.</summary>
+internal sealed class MemorySampler : IAsyncDisposable
+{
+    private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(5);
+
+    private readonly CancellationTokenSource _end = new();
+    private readonly Task _sampling;
+
+    internal MemorySampler(int agentPid)
+    {
+        _sampling = Task.Run(() => SampleAsync(agentPid));
+    }
+
+    internal AgentMemory Peak { get; private set; }
+
+    internal int Samples { get; private set; }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _end.CancelAsync();
+        await _sampling;
+        _end.Dispose();
+    }
+
+    private async Task SampleAsync(int agentPid)
+    {
+        while (!_end.IsCancellationRequested)
+        {
+            AgentMemory now = AgentMemory.Of(agentPid);
+            Peak = new AgentMemory(Math.Max(Peak.Own, now.Own), Math.Max(Peak.Shared, now.Shared));
+            Samples++;
+            await Task.Delay(s_interval);
+        }
+    }
+}
