@@ -35,7 +35,7 @@ internal static class AgentChannel
             HttpHandler = handler,
             DisposeHttpClient = true,
             MaxReceiveMessageSize = LargestMessageBytes,
-            ThrowOperationCanceledOnCancellation = true,
+            // Not ThrowOperationCanceledOnCancellation: it also hides what an agent says with DEADLINE_EXCEEDED.
         });
     }
 

@@ -13,8 +13,14 @@ internal static class AgentErrors
     private const int LongestMessage = 4096;
     private const int MostFacts = 64;
 
-    internal static AgentException Translate(RpcException failure, AgentAddress address)
+    /// <exception cref="OperationCanceledException">It was the caller who gave up.</exception>
+    internal static AgentException Translate(RpcException failure, AgentAddress address, CancellationToken cancellation)
     {
+        if (cancellation.IsCancellationRequested)
+        {
+            throw new OperationCanceledException("the call was cancelled", failure, cancellation);
+        }
+
         if (failure.StatusCode == StatusCode.Unavailable && FindConnectFailure(failure) is { } cause)
         {
             return new AgentUnreachableException(DescribeConnectFailure(cause, address), failure);
