@@ -36,7 +36,7 @@ publish() {
     local state rid name
     need gcc:gcc objcopy:binutils /usr/include/stdio.h:libc6-dev
     rid=$(rid)
-    state=$(find src proto Directory.* global.json nuget.config -type f -not -path '*/obj/*' -not -path '*/bin/*' -print0 |
+    state=$(find src proto Directory.* global.json -type f -not -path '*/obj/*' -not -path '*/bin/*' -print0 |
         sort -z | xargs -0 sha256sum | sha256sum)
     if [ -x artifacts/bin/corelift-agent ] && [ -x artifacts/bin/corelift ] && [ "$state" = "$(cat artifacts/bin/.state 2>/dev/null)" ]; then
         say "artifacts/bin is up to date"

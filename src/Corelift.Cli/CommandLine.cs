@@ -2,83 +2,133 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using Corelift.Cli.Commands;
+using Corelift.Cli.Output;
+using Corelift.Client;
+using Corelift.Elf;
 
 namespace Corelift.Cli;
 
-/// <summary>The commands, put together.</summary>
+/// <summary>Builds the command line, runs a command, and turns failures into messages and exit codes.</summary>
 internal static class CommandLine
 {
-    internal static Task<int> RunAsync(string[] args)
+    internal static async Task<int> RunAsync(string[] arguments, CliConsole console, CancellationToken cancellation)
     {
-        var root = new RootCommand("Lifts a core out of a running process without putting the process down.")
+        RootCommand root = Build(console);
+        ParseResult parsed = root.Parse(arguments);
+        if (parsed.Action is ParseErrorAction)
         {
-            Arguments.Agent,
-            Arguments.Json,
-            PsCommand.Create(),
-            InspectCommand.Create(),
-            PlanCommand.Create(),
-            SnapshotCommand.Create(),
-            StopCommand.Create(),
-            ResumeCommand.Create(),
-            ThreadsCommand.Create(),
-            ReadCommand.Create(),
-            VerifyCommand.Create(),
-            VersionCommand.Create(),
-            CompletionCommand.Create(),
+            PrintUsageErrors(parsed, console);
+            return ExitCode.Usage;
+        }
+
+        InvocationConfiguration invocation = new()
+        {
+            Output = console.Out,
+            Error = console.Error,
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null, // signals are Program's
         };
-        AddExamples(root, new Dictionary<string, string>
-        {
-            [root.Name] = "corelift ps\n  corelift snapshot 4242 -o app.core\n  gdb -q /path/to/app app.core" + "\n" + ExitCodes.Help,
-            ["ps"] = "corelift ps --name postgres\n  corelift ps --uid 1000 --json",
-            ["inspect"] = "corelift inspect 4242\n  corelift inspect nginx --json",
-            ["plan"] = "corelift plan 4242 --content full",
-            ["snapshot"] = "corelift snapshot 4242\n  corelift snapshot redis-server -o redis.core --strategy fork\n  corelift snapshot 4242 --content stacks --json\n  corelift snapshot 4242 -o - | zstd > app.core.zst" + "\n" + ExitCodes.Help,
-            ["stop"] = "corelift stop 4242 --ttl 10s\n  corelift stop 4242 --hold      (until Ctrl-C)",
-            ["resume"] = "corelift resume LEASE",
-            ["threads"] = "corelift threads 4242\n  corelift threads --lease LEASE   (with registers)",
-            ["read"] = "corelift read --lease LEASE 0x7ffd1000 256\n  corelift read --lease LEASE 0x7ffd1000 1048576 -o bytes",
-            ["verify"] = "corelift verify app.core",
-            ["version"] = "corelift version",
-            ["completion"] = "corelift completion bash > /etc/bash_completion.d/corelift",
-        });
-
-        // System.CommandLine answers usage errors with 1; ours are 2.
-        ParseResult parsed = root.Parse(args);
-        if (parsed.Errors.Count > 0 && parsed.Action is not HelpAction && !args.Any(a => a.StartsWith("[suggest", StringComparison.Ordinal)))
-        {
-            foreach (System.CommandLine.Parsing.ParseError error in parsed.Errors)
-            {
-                Console.Error.WriteLine("corelift: " + error.Message);
-            }
-
-            Console.Error.WriteLine($"Try: corelift {(parsed.CommandResult.Command == root ? string.Empty : parsed.CommandResult.Command.Name + " ")}--help");
-            return Task.FromResult(ExitCodes.Usage);
-        }
-
-        return parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(10) });
+        return await parsed.InvokeAsync(invocation, cancellation);
     }
 
-    private static void AddExamples(RootCommand root, Dictionary<string, string> examples)
+    /// <summary>Runs the work of one command.</summary>
+    internal static async Task<int> RunAsync(CliSession session, Func<CliSession, CancellationToken, Task<int>> work, CancellationToken cancellation)
     {
-        foreach (Option option in root.Options)
+        await using (session)
         {
-            if (option is HelpOption { Action: HelpAction help } found)
+            try
             {
-                found.Action = new HelpWithExamples(help, examples);
+                return await work(session, cancellation);
+            }
+            catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+            {
+                return Fail(session, "interrupted", ExitCode.Interrupted);
+            }
+            catch (AgentException failure)
+            {
+                return Fail(session, failure.Message, ExitCode.Of(failure));
+            }
+            catch (SnapshotException failure)
+            {
+                return Fail(session, failure.Message, ExitCode.Of(failure));
+            }
+            catch (UsageException failure)
+            {
+                return Fail(session, failure.Message, failure.ExitCode);
+            }
+            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or CoreFormatException)
+            {
+                return Fail(session, failure.Message, ExitCode.Failure);
             }
         }
     }
 
-    private sealed class HelpWithExamples(HelpAction help, Dictionary<string, string> examples) : SynchronousCommandLineAction
+    private static void PrintUsageErrors(ParseResult parsed, CliConsole console)
     {
+        foreach (string message in parsed.Errors.Select(error => error.Message).Distinct())
+        {
+            console.Error.WriteLine($"corelift: {TerminalText.Escape(message)}");
+        }
+
+        string command = parsed.CommandResult.Command is RootCommand ? "" : $"{parsed.CommandResult.Command.Name} ";
+        console.Error.WriteLine($"Try 'corelift {command}--help'.");
+    }
+
+    private static int Fail(CliSession session, string message, int exitCode)
+    {
+        session.PrintError($"corelift: {message}");
+        return exitCode;
+    }
+
+    private static RootCommand Build(CliConsole console)
+    {
+        CommandFactory factory = new(console);
+        RootCommand root = new("Lifts an ELF core out of a running process with a minimal pause, through a corelift-agent.")
+        {
+            factory.AgentOption,
+            ListCommand.Create(factory),
+            InspectCommand.Create(factory),
+            PlanCommand.Create(factory),
+            SnapshotCommand.Create(factory),
+            StopCommand.Create(factory),
+            ResumeCommand.Create(factory),
+            ThreadsCommand.Create(factory),
+            ReadCommand.Create(factory),
+            VerifyCommand.Create(factory),
+            VersionCommand.Create(factory),
+            CompletionCommand.Create(factory),
+        };
+        if (root.Options.OfType<HelpOption>().FirstOrDefault() is { } help)
+        {
+            help.Action = new HelpWithExamples((HelpAction)help.Action!, factory.Examples);
+        }
+
+        return root;
+    }
+
+    /// <summary>The usual help, then examples, then what exit codes mean.</summary>
+    private sealed class HelpWithExamples(HelpAction help, IReadOnlyDictionary<string, string[]> examples) : SynchronousCommandLineAction
+    {
+        private static readonly string[] s_first =
+        [
+            "corelift ps",
+            "corelift plan 1234",
+            "corelift snapshot 1234 -o app.core",
+            "corelift verify app.core",
+        ];
+
         public override int Invoke(ParseResult parseResult)
         {
             int result = help.Invoke(parseResult);
-            if (examples.TryGetValue(parseResult.CommandResult.Command.Name, out string? text))
+            TextWriter output = parseResult.InvocationConfiguration.Output;
+            output.WriteLine("Examples:");
+            foreach (string example in examples.GetValueOrDefault(parseResult.CommandResult.Command.Name, s_first))
             {
-                parseResult.InvocationConfiguration.Output.WriteLine("Examples:\n  " + text);
+                output.WriteLine($"  {example}");
             }
 
+            output.WriteLine();
+            output.WriteLine(ExitCode.Help);
             return result;
         }
     }

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 using Grpc.Net.Client;
 
@@ -25,28 +26,28 @@ internal static class AgentChannel
             UseProxy = false,
             AllowAutoRedirect = false,
         };
-        if (address.SocketPath is { } path)
-        {
-            handler.ConnectCallback = (_, cancellation) => ConnectAsync(path, cancellation);
-        }
-
+        handler.ConnectCallback = address.SocketPath is { } path
+            ? (_, cancellation) => ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation)
+            : (context, cancellation) => ConnectAsync(context.DnsEndPoint, cancellation);
         options.ConfigureHandler?.Invoke(handler);
         return GrpcChannel.ForAddress(address.Uri, new GrpcChannelOptions
         {
             HttpHandler = handler,
             DisposeHttpClient = true,
             MaxReceiveMessageSize = LargestMessageBytes,
-            ThrowOperationCanceledOnCancellation = true,
+            // Not ThrowOperationCanceledOnCancellation: it also hides what an agent says with DEADLINE_EXCEEDED.
         });
     }
 
-    private static async ValueTask<Stream> ConnectAsync(string path, CancellationToken cancellation)
+    private static async ValueTask<Stream> ConnectAsync(EndPoint agent, CancellationToken cancellation)
     {
         Socket? socket = null;
         try
         {
-            socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation);
+            socket = agent is UnixDomainSocketEndPoint
+                ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
+                : new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+            await socket.ConnectAsync(agent, cancellation);
             NetworkStream stream = new(socket, ownsSocket: true);
             socket = null; // the stream's now
             return stream;

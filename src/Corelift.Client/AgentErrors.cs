@@ -12,12 +12,15 @@ internal static class AgentErrors
 {
     private const int LongestMessage = 4096;
     private const int MostFacts = 64;
-    private const int PermissionDenied = 13; // EACCES
-    private const int NoSuchFile = 2; // ENOENT
-    private const int ConnectionRefused = 111; // ECONNREFUSED
 
-    internal static AgentException Translate(RpcException failure, AgentAddress address)
+    /// <exception cref="OperationCanceledException">It was the caller who gave up.</exception>
+    internal static AgentException Translate(RpcException failure, AgentAddress address, CancellationToken cancellation)
     {
+        if (cancellation.IsCancellationRequested)
+        {
+            throw new OperationCanceledException("the call was cancelled", failure, cancellation);
+        }
+
         if (failure.StatusCode == StatusCode.Unavailable && FindConnectFailure(failure) is { } cause)
         {
             return new AgentUnreachableException(DescribeConnectFailure(cause, address), failure);
@@ -72,7 +75,6 @@ internal static class AgentErrors
     private static string DescribeConnectFailure(Exception cause, AgentAddress address)
     {
         string nobody = $"no agent answers at {address}";
-        int? errno = (cause as SocketException)?.NativeErrorCode;
         if (address.SocketPath is null)
         {
             return cause is AuthenticationException
@@ -80,12 +82,13 @@ internal static class AgentErrors
                 : $"{nobody}: {cause.Message}; is corelift-agent running there, with --listen and this port?";
         }
 
-        return errno switch
+        return (cause as SocketException)?.SocketErrorCode switch
         {
-            NoSuchFile => $"{nobody}: is corelift-agent running? There is no such socket; "
+            SocketError.AddressNotAvailable => // what .NET makes of ENOENT
+                $"{nobody}: is corelift-agent running? There is no such socket; "
                 + "if the agent listens elsewhere, say where with --agent or CORELIFT_AGENT",
-            ConnectionRefused => $"{nobody}: is corelift-agent running? The socket is there, but nobody listens to it",
-            PermissionDenied => $"the agent's socket {address.SocketPath} may not be entered: "
+            SocketError.ConnectionRefused => $"{nobody}: is corelift-agent running? The socket is there, but nobody listens to it",
+            SocketError.AccessDenied => $"the agent's socket {address.SocketPath} may not be entered: "
                 + "you are not in the group that owns it (see 'ls -l', then 'usermod -aG GROUP USER' and log in again)",
             _ => $"{nobody}: is corelift-agent running? {cause.Message}",
         };

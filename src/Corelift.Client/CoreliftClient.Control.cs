@@ -26,7 +26,7 @@ public sealed partial class CoreliftClient
             TimeToLive = timeToLive is { } live ? Duration.FromTimeSpan(live) : null,
             StopBudget = stopBudget is { } budget ? Duration.FromTimeSpan(budget) : null,
         };
-        StopResponse answer = await InvokeAsync(_control.StopAsync(request, cancellationToken: cancellation));
+        StopResponse answer = await InvokeAsync(_control.StopAsync(request, cancellationToken: cancellation), cancellation);
         return answer.LeaseId.Length > 0 && answer.Ref is not null
             ? new StopLease(this, answer)
             : throw Incomplete("the lease or its process");
@@ -42,7 +42,7 @@ public sealed partial class CoreliftClient
             LeaseId = leaseId,
             TimeToLive = timeToLive is { } live ? Duration.FromTimeSpan(live) : null,
         };
-        KeepAliveResponse answer = await InvokeAsync(_control.KeepAliveAsync(request, cancellationToken: cancellation));
+        KeepAliveResponse answer = await InvokeAsync(_control.KeepAliveAsync(request, cancellationToken: cancellation), cancellation);
         return WireTime.ToTimeSpanOrZero(answer.TimeToLive);
     }
 
@@ -51,7 +51,7 @@ public sealed partial class CoreliftClient
     public async Task<TimeSpan> ResumeAsync(string leaseId, CancellationToken cancellation = default)
     {
         ResumeRequest request = new() { LeaseId = leaseId };
-        ResumeResponse answer = await InvokeAsync(_control.ResumeAsync(request, cancellationToken: cancellation));
+        ResumeResponse answer = await InvokeAsync(_control.ResumeAsync(request, cancellationToken: cancellation), cancellation);
         return WireTime.ToTimeSpanOrZero(answer.StoppedFor);
     }
 

@@ -14,7 +14,7 @@ public sealed partial class CoreliftClient
     {
         ArgumentNullException.ThrowIfNull(request);
         PlanRequest plan = new() { Ref = request.Target, Options = request.ToOptions() };
-        PlanResponse answer = await InvokeAsync(_snapshots.PlanAsync(plan, cancellationToken: cancellation));
+        PlanResponse answer = await InvokeAsync(_snapshots.PlanAsync(plan, cancellationToken: cancellation), cancellation);
         return answer is { Process: not null, Plan: not null } ? answer : throw Incomplete("the process or the plan");
     }
 
@@ -75,7 +75,7 @@ public sealed partial class CoreliftClient
         }
         catch (RpcException failure)
         {
-            AgentException translated = AgentErrors.Translate(failure, Address);
+            AgentException translated = AgentErrors.Translate(failure, Address, cancellation);
             throw receiver.HasBegun && IsTransport(translated)
                 ? Broken(receiver, translated.Message, translated)
                 : translated;

@@ -58,7 +58,7 @@ public sealed partial class CoreliftClient : IAsyncDisposable
         }
         catch (RpcException failure)
         {
-            throw AgentErrors.Translate(failure, Address);
+            throw AgentErrors.Translate(failure, Address, cancellation);
         }
     }
 
@@ -71,7 +71,7 @@ public sealed partial class CoreliftClient : IAsyncDisposable
         ListProcessesRequest request = filter?.Clone() ?? new ListProcessesRequest();
         do
         {
-            ListProcessesResponse page = await InvokeAsync(_processes.ListProcessesAsync(request, cancellationToken: cancellation));
+            ListProcessesResponse page = await InvokeAsync(_processes.ListProcessesAsync(request, cancellationToken: cancellation), cancellation);
             foreach (ProcessSummary process in page.Processes)
             {
                 yield return process;
@@ -87,7 +87,7 @@ public sealed partial class CoreliftClient : IAsyncDisposable
     public async Task<Process> GetProcessAsync(ProcessRef target, CancellationToken cancellation = default)
     {
         GetProcessRequest request = new() { Ref = target };
-        GetProcessResponse answer = await InvokeAsync(_processes.GetProcessAsync(request, cancellationToken: cancellation));
+        GetProcessResponse answer = await InvokeAsync(_processes.GetProcessAsync(request, cancellationToken: cancellation), cancellation);
         return answer.Process ?? throw Incomplete("a process");
     }
 
@@ -98,7 +98,7 @@ public sealed partial class CoreliftClient : IAsyncDisposable
         ListThreadsRequest request = new() { Ref = target };
         do
         {
-            ListThreadsResponse page = await InvokeAsync(_processes.ListThreadsAsync(request, cancellationToken: cancellation));
+            ListThreadsResponse page = await InvokeAsync(_processes.ListThreadsAsync(request, cancellationToken: cancellation), cancellation);
             foreach (V1.Thread thread in page.Threads)
             {
                 yield return thread;
@@ -120,7 +120,7 @@ public sealed partial class CoreliftClient : IAsyncDisposable
         ListVmasRequest request = new() { Ref = target, Details = details };
         do
         {
-            ListVmasResponse page = await InvokeAsync(_processes.ListVmasAsync(request, cancellationToken: cancellation));
+            ListVmasResponse page = await InvokeAsync(_processes.ListVmasAsync(request, cancellationToken: cancellation), cancellation);
             foreach (Vma vma in page.Vmas)
             {
                 yield return vma;
@@ -151,7 +151,7 @@ public sealed partial class CoreliftClient : IAsyncDisposable
         }
     }
 
-    private async Task<T> InvokeAsync<T>(AsyncUnaryCall<T> call)
+    private async Task<T> InvokeAsync<T>(AsyncUnaryCall<T> call, CancellationToken cancellation)
     {
         using (call)
         {
@@ -161,7 +161,7 @@ public sealed partial class CoreliftClient : IAsyncDisposable
             }
             catch (RpcException failure)
             {
-                throw AgentErrors.Translate(failure, Address);
+                throw AgentErrors.Translate(failure, Address, cancellation);
             }
         }
     }
@@ -182,7 +182,7 @@ public sealed partial class CoreliftClient : IAsyncDisposable
                 }
                 catch (RpcException failure)
                 {
-                    throw AgentErrors.Translate(failure, Address);
+                    throw AgentErrors.Translate(failure, Address, cancellation);
                 }
 
                 yield return call.ResponseStream.Current;

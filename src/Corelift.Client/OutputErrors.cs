@@ -14,7 +14,7 @@ internal static class OutputErrors
         DirectoryNotFoundException => "there is no such directory",
         UnauthorizedAccessException => "the directory may not be written to (permission denied)",
         PathTooLongException => "the name is too long",
-        IOException { HResult: NoSpace } => "the disk is full",
+        IOException { HResult: NoSpace } => "the disk is full (no space left on device)",
         IOException { HResult: QuotaExceeded } => "the disk quota is used up",
         IOException { HResult: FileTooBig } => "the file would be larger than its file system or limit (ulimit -f) allows",
         IOException { HResult: ReadOnlyFileSystem } => "the file system is read-only",

@@ -16,7 +16,7 @@ internal static class Machine
         return
         [
             $"machine: {model}, {Environment.ProcessorCount} CPUs, {memoryKib / 1048576.0:0.0} GiB; cores on {run.Disk}",
-            $"kernel: {kernel}; peer: {gdb.Output.Split('\n')[0]}",
+            $"kernel: {kernel}; load average {(await File.ReadAllTextAsync("/proc/loadavg")).Split(' ')[0]} at the end; peer: {gdb.Output.Split('\n')[0]}",
             $"commit: {commit.Output.Trim()}{(changes.Output.Trim().Length > 0 ? " with changes" : "")}",
             $"date: {DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC",
         ];

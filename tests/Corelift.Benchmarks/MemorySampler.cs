@@ -4,7 +4,7 @@ namespace Corelift.Benchmarks;
 
 /// <summary>Bytes of the agent and its workers at one moment.</summary>
 /// <param name="Own">Anonymous and file pages (RssAnon, RssFile): what a capture may not grow.</param>
-/// <param name="Shared">Shared memory (RssShmem): the spool of strategy direct.</param>
+/// <param name="Shared">The larger RssShmem of any of them: they map the same spool of strategy direct.</param>
 internal readonly record struct AgentMemory(long Own, long Shared)
 {
     internal static AgentMemory Of(int agentPid)
@@ -13,7 +13,7 @@ internal readonly record struct AgentMemory(long Own, long Shared)
         foreach (int pid in Workers(agentPid).Prepend(agentPid))
         {
             own += Proc.StatusBytes(pid, "RssAnon") + Proc.StatusBytes(pid, "RssFile");
-            shared += Proc.StatusBytes(pid, "RssShmem");
+            shared = Math.Max(shared, Proc.StatusBytes(pid, "RssShmem"));
         }
 
         return new AgentMemory(own, shared);

@@ -15,9 +15,11 @@ internal sealed class Report(IReadOnlyList<string> facts, IReadOnlyList<Figure> 
         }
 
         text.Append("\nEach figure is the median of its repeats, with the smallest and the largest in brackets. MB is 10^6 bytes.\n\n");
-        AppendTable(
-            text, ["figure", "ours", "beside it", "bar", ""],
-            figures.Select(figure => (string[])[figure.Name, figure.Ours, figure.Beside, figure.Bar, figure.Passed ? "pass" : "FAIL"]));
+        if (figures.Count > 0)
+        {
+            AppendFigures(text);
+        }
+
         if (compression.Count > 0)
         {
             AppendCompression(text);
@@ -26,9 +28,14 @@ internal sealed class Report(IReadOnlyList<string> facts, IReadOnlyList<Figure> 
         return text.ToString();
     }
 
+    private void AppendFigures(StringBuilder text) =>
+        AppendTable(
+            text, ["figure", "ours", "beside it", "bar", ""],
+            figures.Select(figure => (string[])[figure.Name, figure.Ours, figure.Beside, figure.Bar, figure.Passed ? "pass" : "FAIL"]));
+
     private void AppendCompression(StringBuilder text)
     {
-        text.Append("\n## Compression on the wire\n\nOf 512 MiB targets, strategy fork, to a core on disk.\n\n");
+        text.Append("\n## Compression on the wire\n\nOf 512 MiB targets, strategy fork, to a core on disk; elapsed is the median of three.\n\n");
         AppendTable(
             text, ["target", "compression", "elapsed over the socket", "memory", "on the wire", "at least, over 1 Gbit/s"],
             compression.Select(row => (string[])

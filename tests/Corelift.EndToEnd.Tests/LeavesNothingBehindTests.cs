@@ -31,6 +31,7 @@ public sealed class LeavesNothingBehindTests : AgentTest
         using LiveProcess target = LiveProcess.Start(
             "canary", "--threads", "8", "--mib", "16", "--zero-mib", "16", "--shared-mib", "4", "--shared-zero-mib", "16", "--file-mib", "2");
         await SnapshotUnharmedAsync(target, "fork", content);
+        File.Delete(CorePath);
         await SnapshotUnharmedAsync(target, "direct", content);
     }
 

@@ -34,12 +34,14 @@ public sealed class ManyClientsTests : AgentTest
         await Wait.UntilAsync(async () => await target.AskNumberAsync("gap", "gap_us") > 0, TimeSpan.FromSeconds(10), () => "the target spins");
         long spool = strategy == Strategy.Direct ? 600L * Mebibyte : 0; // the spool is not part of the promise
         Assert.InRange(Proc.StatusBytes(Agent.Pid, "RssAnon"), 0, idle + (64L * Mebibyte) + spool);
+        CaptureResponse? last = null;
         while (await call.ResponseStream.MoveNext(CancellationToken.None))
         {
-            chunks += call.ResponseStream.Current.Memory is null ? 0 : 1;
+            last = call.ResponseStream.Current;
+            chunks += last.Memory is null ? 0 : 1;
         }
 
-        Assert.Equal(CaptureResponse.PartOneofCase.Trailer, call.ResponseStream.Current.PartCase);
+        Assert.Equal(CaptureResponse.PartOneofCase.Trailer, last?.PartCase);
         Assert.True(chunks >= 512);
         await target.CheckAsync();
     }
@@ -103,11 +105,13 @@ public sealed class ManyClientsTests : AgentTest
         await RpcAssert.FailsWithReasonAsync(
             async () => await new ControlService.ControlServiceClient(other).StopAsync(new StopRequest { Ref = new ProcessRef { Pid = (uint)target.Pid } }),
             StatusCode.AlreadyExists, "TARGET_BUSY");
+        CaptureResponse? last = null;
         while (await first.ResponseStream.MoveNext(CancellationToken.None))
         {
+            last = first.ResponseStream.Current;
         }
 
-        Assert.NotNull(first.ResponseStream.Current.Trailer);
+        Assert.NotNull(last?.Trailer);
         await target.CheckAsync();
     }
 }

@@ -38,6 +38,11 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
     public override async Task Capture(V1.CaptureRequest request, IServerStreamWriter<CaptureResponse> stream, ServerCallContext context)
     {
         long began = TimeProvider.System.GetTimestamp();
+        if ((request.LeaseId.Length == 0) == (request.Ref is null))
+        {
+            throw RpcErrors.InvalidField("ref", "and lease_id: give exactly one of them");
+        }
+
         Compression compression = RequestLimits.ToCompression(request.Options);
         Capture.CaptureRequest wanted = RequestLimits.ToRequest(request.Options, _engine.Options);
         if (request.Ref is not null && request.LeaseId.Length > 0)
@@ -71,6 +76,11 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
 
             await stream.WriteAsync(new CaptureResponse { Trailer = Trailer(session, chunks, began, stopped) }, context.CancellationToken);
             AgentLog.CaptureServed(_log, id, chunks.MemoryBytes, TimeProvider.System.GetElapsedTime(began).TotalMilliseconds);
+        }
+
+        if (_engine.ActiveCount == 0)
+        {
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true); // an idle agent is small
         }
     }
 

@@ -144,7 +144,8 @@ internal sealed class ContentSelector
     private static bool IsUnlinkedObject(Vma vma) => vma.IsDeleted || !vma.IsFileBacked || vma.Name.StartsWith("/SYSV", StringComparison.Ordinal);
 
     private static bool IsAssembly(Vma vma) =>
-        vma.Name.EndsWith(".dll", StringComparison.OrdinalIgnoreCase) || vma.Name.EndsWith(".exe", StringComparison.OrdinalIgnoreCase);
+        vma.Name.EndsWith(".dll", StringComparison.OrdinalIgnoreCase) || vma.Name.EndsWith(".exe", StringComparison.OrdinalIgnoreCase)
+        || vma.Name.EndsWith("/libcoreclr.so", StringComparison.Ordinal);
 
     private bool IsElfHeader(Vma vma) => HasFilter(4) && vma.IsFileBacked && !vma.IsShared && vma.FileOffsetBytes == 0 && vma.IsReadable;
 

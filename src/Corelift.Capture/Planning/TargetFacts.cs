@@ -29,6 +29,21 @@ internal sealed class TargetFacts
     /// <summary>smaps, in ascending order of address.</summary>
     internal List<VmaDetails> Vmas { get; }
 
+    private readonly Dictionary<string, bool> _readableFiles = new(StringComparer.Ordinal);
+
+    /// <summary>Whether the file behind a VMA can be opened through the target's root. Asked before the stop, remembered in it.</summary>
+    internal bool CanReadFile(Vma vma)
+    {
+        if (!_readableFiles.TryGetValue(vma.Name, out bool readable))
+        {
+            using MappedFiles files = new(Directory);
+            readable = files.Open(vma) is not null;
+            _readableFiles.Add(vma.Name, readable);
+        }
+
+        return readable;
+    }
+
     internal uint CoredumpFilter { get; private init; } = UsualFilter;
 
     internal bool IsCoreClr { get; private init; }

@@ -41,6 +41,8 @@ public sealed class SnapshotReader : IDisposable
         RegionSource.PauseCopy => ReadCopies(region),
         RegionSource.AllPages => ReadRange(_sources.Memory!, region.Start, region.End),
         RegionSource.PresentPages => ReadPresent(_sources.Memory!, _sources.Pagemap!, region),
+        RegionSource.LivePages when _sources.LiveMemory is null || _sources.LivePagemap is null =>
+            [new MemoryPart(region.Start, default, region.LengthBytes, HoleCause.PresenceUnknown)],
         RegionSource.LivePages => ReadPresent(_sources.LiveMemory!, _sources.LivePagemap!, region),
         _ => [],
     };
@@ -134,7 +136,7 @@ public sealed class SnapshotReader : IDisposable
 
     private IEnumerable<MemoryPart> ReadFile(Vma vma, ulong start, ulong end)
     {
-        SafeFileHandle? file = _sources.OpenFile(vma);
+        SafeFileHandle? file = _sources.Files.Open(vma);
         for (ulong address = start; address < end;)
         {
             int wanted = (int)Math.Min(end - address, BufferBytes);

@@ -1,9 +1,7 @@
-using System.Globalization;
+using Corelift.Capture.Planning;
 using Corelift.Capture.Worker;
-using Corelift.Linux;
 using Corelift.Linux.Memory;
 using Corelift.Linux.Procfs;
-using Corelift.Linux.Processes;
 using Microsoft.Win32.SafeHandles;
 
 namespace Corelift.Capture.Reading;
@@ -11,8 +9,6 @@ namespace Corelift.Capture.Reading;
 /// <summary>Where the bytes of a snapshot come from.</summary>
 internal sealed class SnapshotSources : IDisposable
 {
-    private readonly Dictionary<string, SafeFileHandle?> _files = new(StringComparer.Ordinal);
-
     internal required IReadOnlyList<CaptureRegion> Regions { get; init; }
 
     internal required IReadOnlyList<Vma> Vmas { get; init; }
@@ -33,6 +29,9 @@ internal sealed class SnapshotSources : IDisposable
 
     /// <summary>The target's /proc directory, by whose root its mapped files are opened.</summary>
     internal ProcessDirectory? Directory { get; init; }
+
+    /// <summary>Files that the target maps.</summary>
+    internal MappedFiles Files => field ??= new MappedFiles(Directory);
 
     internal ulong ScratchStart { get; init; }
 
@@ -58,25 +57,9 @@ internal sealed class SnapshotSources : IDisposable
     internal IEnumerable<UnreadableRun> UnreadableIn(ulong start, ulong end) =>
         Unreadable.Length == 0 ? [] : Unreadable.Where(r => r.Start >= start && r.End <= end);
 
-    /// <summary>Opens the file behind a VMA as the target sees it; null where it is another by now, or not readable.</summary>
-    internal SafeFileHandle? OpenFile(Vma vma)
-    {
-        if (!_files.TryGetValue(vma.Name, out SafeFileHandle? file))
-        {
-            file = TryOpen(vma);
-            _files.Add(vma.Name, file);
-        }
-
-        return file;
-    }
-
     public void Dispose()
     {
-        foreach (SafeFileHandle? file in _files.Values)
-        {
-            file?.Dispose();
-        }
-
+        Files.Dispose();
         PauseCopy?.Dispose();
         Directory?.Dispose();
         if (!IsLease)
@@ -86,30 +69,5 @@ internal sealed class SnapshotSources : IDisposable
             LiveMemory?.Dispose();
             LivePagemap?.Dispose();
         }
-    }
-
-    private SafeFileHandle? TryOpen(Vma vma)
-    {
-        if (Directory is null || !vma.IsFileBacked || vma.IsDeleted || !vma.Name.StartsWith('/'))
-        {
-            return null;
-        }
-
-        try
-        {
-            SafeFileHandle file = Directory.OpenForReading(string.Create(CultureInfo.InvariantCulture, $"root{vma.Name}"));
-            if (FileIdentity.Of(file) is { } identity && identity.Inode == vma.Inode)
-            {
-                return file;
-            }
-
-            file.Dispose();
-        }
-        catch (SyscallException)
-        {
-            // Not readable for us; the region says so.
-        }
-
-        return null;
     }
 }

@@ -132,7 +132,7 @@ internal static class CaptureTask
         CaptureBytesByKind bytes = CaptureBytesByKind.Sum(facts.Vmas, selector, facts.Status.ThreadCount, request.Content);
         bool fork = request.Strategy == CaptureStrategy.Fork;
         long wanted = (long)(fork ? bytes.PauseCopy : PresentBytes(facts, selector) + (request.Content == CaptureContent.Stacks ? bytes.Anonymous : 0));
-        if (fork && wanted == 0)
+        if (fork && !facts.Vmas.Exists(v => v.Vma.IsShared || (v.Flags & (VmaKernelFlags.DontCopy | VmaKernelFlags.WipeOnFork)) != 0))
         {
             return null;
         }
@@ -160,7 +160,10 @@ internal static class CaptureTask
             pieces.Clear();
             selector.Select(details.Vma, details, pieces);
             ulong selected = pieces.Aggregate(0UL, (total, piece) => total + (piece.Hole == HoleCause.None ? piece.End - piece.Start : 0));
-            sum += Math.Min(selected, details.ResidentBytes + details.SwappedBytes + details.PrivateHugetlbBytes + details.SharedHugetlbBytes);
+            bool whole = selected > 0 && details.Vma.IsFileBacked && !RegionPlanner.IsMemoryObject(details.Vma) && !facts.CanReadFile(details.Vma);
+            sum += whole
+                ? selected
+                : Math.Min(selected, details.ResidentBytes + details.SwappedBytes + details.PrivateHugetlbBytes + details.SharedHugetlbBytes);
         }
 
         return sum;

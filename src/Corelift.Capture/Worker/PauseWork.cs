@@ -129,7 +129,12 @@ internal sealed class PauseWork
             }
 
             runs.Clear();
-            if (!presence.TryFind(region, vmas[region.VmaIndex], runs))
+            Vma vma = vmas[region.VmaIndex];
+            if (region.Consistency == Consistency.File && !_target.Facts.CanReadFile(vma))
+            {
+                runs.Add(region.Start, region.End); // pages of a file that nobody else can give: from the mapping, present or not
+            }
+            else if (!presence.TryFind(region, vma, runs))
             {
                 Regions[i] = WithoutBytes(region, HoleCause.PresenceUnknown);
                 continue;
@@ -137,7 +142,7 @@ internal sealed class PauseWork
 
             if (!TryAdd(runs))
             {
-                Regions[i] = DoesNotFit(region, vmas[region.VmaIndex]);
+                Regions[i] = DoesNotFit(region, vma);
             }
         }
 
@@ -191,9 +196,10 @@ internal sealed class PauseWork
     {
         for (int i = 0; i < Regions.Count; i++)
         {
+            // Without a buffer there was none of the kind before the stop: it came in the last moment.
             if (Regions[i].Source == RegionSource.PauseCopy)
             {
-                Regions[i] = OutsideThePause(Regions[i], vmas[Regions[i].VmaIndex]);
+                Regions[i] = WithoutBytes(Regions[i], vmas[Regions[i].VmaIndex].IsShared ? HoleCause.PresenceUnknown : HoleCause.NotForked);
             }
         }
     }

@@ -1,80 +1,89 @@
 using System.CommandLine;
 using System.Globalization;
-using Corelift.Client;
+using Corelift.Cli.Input;
+using Corelift.Cli.Output;
 using Corelift.V1;
-using Spectre.Console;
 
 namespace Corelift.Cli.Commands;
 
-/// <summary>corelift inspect</summary>
+/// <summary>corelift inspect PID</summary>
 internal static class InspectCommand
 {
-    internal static Command Create()
+    internal static Command Create(CommandFactory factory)
     {
-        Argument<string> target = Arguments.Target();
-        var vmas = new Option<bool>("--vmas") { Description = "List the VMAs, too" };
-        var command = new Command("inspect", "Describe a process without touching it.") { target, vmas };
-        command.SetAction((parsed, cancellation) => Failures.GuardAsync(
-            async token =>
+        Argument<string> target = CommandFactory.Target();
+        Option<bool> json = CommandFactory.Json();
+        Command command = factory.Create(
+            "inspect",
+            "Describes one process. Touches nobody.",
+            async (session, cancellation) =>
             {
-                await using CoreliftClient client = Arguments.Connect(parsed);
-                ProcessRef found = await TargetFinder.FindAsync(client, parsed.GetValue(target)!, token);
-                Process process = await client.GetProcessAsync(found, token);
-                if (parsed.GetValue(Arguments.Json))
+                ProcessRef found = await TargetResolver.ResolveAsync(session, session.Get(target)!, cancellation);
+                Process process = await session.Client.GetProcessAsync(found, cancellation);
+                if (session.Get(json))
                 {
-                    Console.Out.WriteLine(Google.Protobuf.JsonFormatter.Default.Format(process));
+                    JsonOutput.Print(session.Console.Out, writer => ProcessJson.Write(writer, process));
                 }
                 else
                 {
-                    Print(process);
+                    Print(session, process);
                 }
 
-                if (parsed.GetValue(vmas))
-                {
-                    await PrintVmasAsync(client, process.Summary.Ref, token);
-                }
-
-                return ExitCodes.Ok;
+                return ExitCode.Ok;
             },
-            cancellation));
+            "corelift inspect 1234",
+            "corelift inspect postgres --json");
+        command.Add(target);
+        command.Add(json);
         return command;
     }
 
-    private static void Print(Process process)
+    private static void Print(CliSession session, Process process)
     {
-        ProcessSummary summary = process.Summary;
+        ProcessSummary summary = process.Summary ?? new ProcessSummary();
         MemoryUsage memory = process.Memory ?? new MemoryUsage();
-        Table table = Tables.Create("", "");
-        table.HideHeaders();
-        void Row(string name, string value) => Tables.AddRow(table, name, value);
-        Row("process", string.Create(CultureInfo.InvariantCulture, $"{summary.Ref.Pid} {summary.Name} (state {summary.State}, parent {process.ParentPid})"));
-        Row("command", string.Join(' ', summary.CommandLine));
-        Row("executable", process.Executable + (process.BuildId.Length > 0 ? $" (build-id {process.BuildId})" : ""));
-        Row("started", summary.StartedAt?.ToDateTimeOffset().ToString("u", CultureInfo.InvariantCulture) ?? "");
-        Row("identity", string.Create(CultureInfo.InvariantCulture, $"pid {summary.Ref.Pid}, start {summary.Ref.StartTimeTicks} ticks after boot"));
-        Row("uid, gid", string.Create(CultureInfo.InvariantCulture, $"{summary.Uid} (effective {process.EffectiveUid}), {process.Gid}"));
-        Row("threads", summary.ThreadCount.ToString(CultureInfo.InvariantCulture));
-        Row("memory", $"{TerminalText.Bytes(memory.ResidentBytes)} resident: {TerminalText.Bytes(memory.AnonymousBytes)} anonymous, {TerminalText.Bytes(memory.FileBytes)} file, {TerminalText.Bytes(memory.SharedBytes)} shared; {TerminalText.Bytes(memory.SwappedBytes)} swapped");
-        Row("address space", $"{TerminalText.Bytes(memory.VirtualBytes)} in {memory.VmaCount} VMAs, {TerminalText.Bytes(memory.PageTableBytes)} of page tables");
-        Row("container", summary.ContainerId.Length > 0 ? summary.ContainerId : "none");
-        Row("cgroup", process.Cgroup);
-        Row("seccomp", process.Seccomp.ToString().ToLowerInvariant());
-        Row("dumpable", process.Dumpable ? "yes" : "no");
-        Row("runtime", process.Runtime.Length > 0 ? process.Runtime : "native");
-        Row("traced by", process.Tracer is null ? "nobody" : $"{process.Tracer.Name} (pid {process.Tracer.Pid})");
-        Tables.Print(table);
+        Tables.PrintFacts(
+            session.Console,
+            ("process", string.Create(CultureInfo.InvariantCulture, $"{summary.Name} (pid {summary.Ref?.Pid}), state {summary.State}")),
+            ("command line", string.Join(' ', summary.CommandLine)),
+            ("executable", process.Executable),
+            ("build-id", process.BuildId),
+            ("runtime", process.Runtime),
+            ("users", string.Create(CultureInfo.InvariantCulture, $"uid {summary.Uid}, effective {process.EffectiveUid}, gid {process.Gid}")),
+            ("parent", process.ParentPid == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"{process.ParentPid}")),
+            ("threads", string.Create(CultureInfo.InvariantCulture, $"{summary.ThreadCount}")),
+            ("container", summary.ContainerId),
+            ("cgroup", process.Cgroup),
+            ("namespaces", string.Join(", ", process.Namespaces
+                .OrderBy(entry => entry.Key, StringComparer.Ordinal)
+                .Select(entry => string.Create(CultureInfo.InvariantCulture, $"{entry.Key} {entry.Value}")))),
+            ("memory", Describe(memory)),
+            ("seccomp", ProcessText.Of(process.Seccomp)),
+            ("dumpable", process.Dumpable ? "yes" : "no"),
+            ("traced by", process.Tracer is { } tracer
+                ? string.Create(CultureInfo.InvariantCulture, $"{tracer.Name} (pid {tracer.Pid})")
+                : "nobody"));
     }
 
-    private static async Task PrintVmasAsync(CoreliftClient client, ProcessRef target, CancellationToken cancellation)
+    private static string Describe(MemoryUsage memory)
     {
-        Table table = Tables.Create("START", "END", "PERM", "RSS", "SWAP", "FLAGS", "NAME");
-        await foreach (Vma vma in client.ListVmasAsync(target, details: true, cancellation))
-        {
-            Tables.AddRow(
-                table, $"{vma.Range.Start:x12}", $"{vma.Range.End:x12}", vma.Permissions, TerminalText.Bytes(vma.ResidentBytes),
-                TerminalText.Bytes(vma.SwappedBytes), string.Join(' ', vma.KernelFlags), vma.Name);
-        }
+        List<string> parts = [$"{Units.Size(memory.ResidentBytes)} resident"];
+        Add("anonymous", memory.AnonymousBytes);
+        Add("file", memory.FileBytes);
+        Add("shared", memory.SharedBytes);
+        Add("swapped", memory.SwappedBytes);
+        Add("page tables", memory.PageTableBytes);
+        Add("pinned", memory.PinnedBytes);
+        Add("hugetlb", memory.HugetlbBytes);
+        parts.Add($"{Units.Size(memory.VirtualBytes)} virtual in {Units.Count(memory.VmaCount, "VMA")}");
+        return string.Join(", ", parts);
 
-        Tables.Print(table);
+        void Add(string what, ulong bytes)
+        {
+            if (bytes > 0)
+            {
+                parts.Add($"{Units.Size(bytes)} {what}");
+            }
+        }
     }
 }

@@ -1,71 +1,73 @@
 using System.CommandLine;
-using System.Globalization;
+using Corelift.Cli.Input;
+using Corelift.Cli.Output;
 using Corelift.Client;
 using Corelift.V1;
-using Spectre.Console;
 
 namespace Corelift.Cli.Commands;
 
-/// <summary>corelift plan</summary>
+/// <summary>corelift plan PID</summary>
 internal static class PlanCommand
 {
-    internal static Command Create()
+    internal static Command Create(CommandFactory factory)
     {
-        Argument<string> target = Arguments.Target();
-        Option<Strategy> strategy = Arguments.StrategyOption();
-        Option<Content> content = Arguments.ContentOption();
-        Option<TimeSpan?> budget = Arguments.Time("--stop-budget", "Longest time the process may be stopped (500ms, 2s)");
-        var command = new Command("plan", "Say what a snapshot would do and cost, without touching the process.") { target, strategy, content, budget };
-        command.SetAction((parsed, cancellation) => Failures.GuardAsync(
-            async token =>
+        Argument<string> target = CommandFactory.Target();
+        CaptureArguments capture = new();
+        Option<bool> json = CommandFactory.Json();
+        Command command = factory.Create(
+            "plan",
+            "Says what a snapshot would do and cost. Touches nobody.",
+            async (session, cancellation) =>
             {
-                await using CoreliftClient client = Arguments.Connect(parsed);
-                ProcessRef found = await TargetFinder.FindAsync(client, parsed.GetValue(target)!, token);
-                PlanResponse answer = await client.PlanAsync(
-                    new SnapshotRequest
-                    {
-                        Target = found,
-                        Strategy = parsed.GetValue(strategy),
-                        Content = parsed.GetValue(content),
-                        StopBudget = parsed.GetValue(budget),
-                    },
-                    token);
-                if (parsed.GetValue(Arguments.Json))
+                ProcessRef found = await TargetResolver.ResolveAsync(session, session.Get(target)!, cancellation);
+                SnapshotRequest request = capture.ToRequest(session) with { Target = found };
+                PlanResponse answer = await session.Client.PlanAsync(request, cancellation);
+                if (session.Get(json))
                 {
-                    Console.Out.WriteLine(Google.Protobuf.JsonFormatter.Default.Format(answer));
+                    JsonOutput.Print(session.Console.Out, writer =>
+                    {
+                        writer.WriteNumber("pid", answer.Process.Summary?.Ref?.Pid ?? 0);
+                        writer.WriteString("name", answer.Process.Summary?.Name ?? "");
+                        ProcessJson.Write(writer, answer.Plan);
+                    });
                 }
                 else
                 {
-                    Print(answer);
+                    Print(session, answer);
                 }
 
-                return ExitCodes.Ok;
+                return ExitCode.Ok;
             },
-            cancellation));
+            "corelift plan 1234",
+            "corelift plan postgres --strategy direct --content full");
+        command.Add(target);
+        capture.AddTo(command);
+        command.Add(json);
         return command;
     }
 
-    private static void Print(PlanResponse answer)
+    private static void Print(CliSession session, PlanResponse answer)
     {
         CapturePlan plan = answer.Plan;
         CaptureBytes bytes = plan.Bytes ?? new CaptureBytes();
-        Table table = Tables.Create("", "");
-        table.HideHeaders();
-        void Row(string name, string value) => Tables.AddRow(table, name, value);
-        Row("process", string.Create(CultureInfo.InvariantCulture, $"{answer.Process.Summary.Ref.Pid} {answer.Process.Summary.Name}: {plan.ThreadCount} threads, {plan.VmaCount} VMAs"));
-        Row("strategy", plan.Strategy.ToString().ToLowerInvariant());
+        Tables.PrintFacts(
+            session.Console,
+            ("process", $"{answer.Process.Summary?.Name} (pid {answer.Process.Summary?.Ref?.Pid}), "
+                + $"{Units.Count(plan.ThreadCount, "thread")}, {Units.Count(plan.VmaCount, "VMA")}"),
+            ("strategy", ProcessText.Of(plan.Strategy)),
+            ("content", ProcessText.Of(plan.Content)),
+            ("pause", Units.FromWire(plan.EstimatedPause) is { } pause ? $"about {Units.Time(pause)}" : "unknown"),
+            ("memory", $"{Units.Size(bytes.TotalBytes)}: {Units.Size(bytes.AnonymousBytes)} anonymous, "
+                + $"{Units.Size(bytes.FileBytes)} file, {Units.Size(bytes.SharedBytes)} shared"),
+            ("copied in pause", bytes.PauseCopyBytes == 0 ? "" : Units.Size(bytes.PauseCopyBytes)));
         foreach (string reason in plan.Reasons)
         {
-            Row("", reason);
+            session.Print($"because: {reason}");
         }
 
-        Row("pause", "about " + TerminalText.Time(plan.EstimatedPause?.ToTimeSpan() ?? default));
-        Row("memory", $"{TerminalText.Bytes(bytes.TotalBytes)}: {TerminalText.Bytes(bytes.AnonymousBytes)} anonymous, {TerminalText.Bytes(bytes.FileBytes)} of files, {TerminalText.Bytes(bytes.SharedBytes)} shared");
         foreach (string warning in plan.Warnings)
         {
-            Row("warning", warning);
+            session.Print($"warning: {warning}");
         }
-
-        Tables.Print(table);
     }
 }

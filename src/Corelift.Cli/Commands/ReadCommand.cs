@@ -1,87 +1,116 @@
 using System.CommandLine;
-using System.Globalization;
-using System.Text;
-using Corelift.Client;
+using Corelift.Cli.Input;
+using Corelift.Cli.Output;
 using Corelift.V1;
 
 namespace Corelift.Cli.Commands;
 
-/// <summary>corelift read</summary>
+/// <summary>corelift read --lease LEASE ADDRESS LENGTH</summary>
 internal static class ReadCommand
 {
-    private const int LineBytes = 16;
-
-    internal static Command Create()
+    internal static Command Create(CommandFactory factory)
     {
-        var lease = new Option<string>("--lease") { Description = "The lease of a stopped process", HelpName = "LEASE", Required = true };
-        var address = new Argument<string>("ADDRESS") { Description = "First address; hexadecimal after 0x" };
-        var length = new Argument<string>("LENGTH") { Description = "Bytes" };
-        var output = new Option<string?>("--output", "-o") { Description = "Write the bytes to a file instead of printing them", HelpName = "FILE" };
-        var command = new Command("read", "Read memory of a process that is stopped under a lease.") { lease, address, length, output };
-        command.SetAction((parsed, cancellation) => Failures.GuardAsync(
-            async token =>
+        Option<string> lease = new("--lease") { Description = "The lease under which the target is stopped", HelpName = "LEASE", Required = true };
+        Argument<ulong> address = new("ADDRESS") { Description = "First address, for example 0x7f00dead0000", CustomParser = ValueParsers.Of("ADDRESS", ValueParsers.Address) };
+        Argument<ulong> length = new("LENGTH") { Description = "Bytes, for example 256, 0x100 or 4KiB", CustomParser = ValueParsers.Of("LENGTH", ValueParsers.Length) };
+        Option<string?> output = new("--output", "-o") { Description = "Write the bytes to a new file instead of a hex dump; - for standard output", HelpName = "FILE" };
+        Command command = factory.Create(
+            "read",
+            "Reads memory of a process that is stopped under a lease.",
+            async (session, cancellation) =>
             {
-                await using CoreliftClient client = Arguments.Connect(parsed);
-                ulong start = Arguments.ParseNumber(parsed.GetValue(address)!, "address");
-                ulong bytes = Arguments.ParseNumber(parsed.GetValue(length)!, "length");
-                if (bytes > ulong.MaxValue - start)
+                AddressRange range = ToRange(session.Get(address), session.Get(length));
+                IAsyncEnumerable<MemoryPiece> pieces = MemoryPieces.ReadAsync(session.Client, session.Get(lease)!, range, cancellation);
+                if (session.Get(output) is { } path)
                 {
-                    throw new UsageException("the range ends beyond the last address");
+                    await WriteAsync(session, pieces, path, cancellation);
+                }
+                else
+                {
+                    await DumpAsync(session.Console.Out, pieces, range.Start);
                 }
 
-                var range = new AddressRange { Start = start, End = start + bytes };
-                string? path = parsed.GetValue(output);
-                await using FileStream? file = path is null ? null : new FileStream(path, FileMode.CreateNew, FileAccess.Write);
-                return await ReadAsync(client, parsed.GetValue(lease)!, range, file, token);
+                return ExitCode.Ok;
             },
-            cancellation));
+            "corelift read --lease 5f2c9a 0x7ffd41e5c000 256",
+            "corelift read --lease 5f2c9a 0x55d0c2a00000 1MiB -o heap.bin");
+        command.Add(lease);
+        command.Add(address);
+        command.Add(length);
+        command.Add(output);
         return command;
     }
 
-    private static async Task<int> ReadAsync(CoreliftClient client, string lease, AddressRange range, FileStream? file, CancellationToken cancellation)
+    private static AddressRange ToRange(ulong address, ulong length)
     {
-        bool whole = true;
-        await foreach (ReadMemoryResponse part in client.ReadMemoryAsync(lease, [range], cancellation))
+        if (length == 0 || length > ulong.MaxValue - address)
         {
-            if (part.Hole is { } hole)
-            {
-                whole = false;
-                Console.Error.WriteLine(string.Create(
-                    CultureInfo.InvariantCulture, $"corelift: 0x{hole.Range.Start:x}-0x{hole.Range.End:x} cannot be read ({hole.Reason.ToString().ToLowerInvariant()})"));
-            }
-            else if (file is not null)
-            {
-                file.Position = (long)(part.Chunk.Address - range.Start);
-                file.Write(part.Chunk.Data.Span);
-            }
-            else
-            {
-                Dump(part.Chunk.Address, part.Chunk.Data.Span);
-            }
+            throw new UsageException("the length is 0, or goes beyond the last address");
         }
 
-        return whole ? ExitCodes.Ok : ExitCodes.Failed;
+        return new AddressRange { Start = address, End = address + length };
     }
 
-    private static void Dump(ulong address, ReadOnlySpan<byte> bytes)
+    private static async Task DumpAsync(TextWriter output, IAsyncEnumerable<MemoryPiece> pieces, ulong start)
     {
-        var line = new StringBuilder();
-        for (int i = 0; i < bytes.Length; i += LineBytes)
+        HexDump dump = new(output, start);
+        await foreach (MemoryPiece piece in pieces)
         {
-            ReadOnlySpan<byte> part = bytes.Slice(i, Math.Min(LineBytes, bytes.Length - i));
-            line.Clear().Append(CultureInfo.InvariantCulture, $"{address + (ulong)i:x16} ");
-            foreach (byte b in part)
-            {
-                line.Append(CultureInfo.InvariantCulture, $" {b:x2}");
-            }
-
-            line.Append(' ', ((LineBytes - part.Length) * 3) + 2);
-            foreach (byte b in part)
-            {
-                line.Append(b is >= 0x20 and < 0x7f ? (char)b : '.');
-            }
-
-            Console.Out.WriteLine(line);
+            dump.Add(piece);
         }
+
+        dump.Finish();
+    }
+
+    /// <summary>Bytes without their addresses leave no way to say that some are missing: a hole is a failure.</summary>
+    private static async Task WriteAsync(
+        CliSession session, IAsyncEnumerable<MemoryPiece> pieces, string path, CancellationToken cancellation)
+    {
+        if (path == "-")
+        {
+            await using Stream standardOutput = session.Console.OpenOut();
+            await CopyAsync(pieces, standardOutput, cancellation);
+            return;
+        }
+
+        bool isWhole = false;
+        await using FileStream file = CreateNew(path);
+        try
+        {
+            await CopyAsync(pieces, file, cancellation);
+            await file.FlushAsync(cancellation);
+            isWhole = true;
+        }
+        finally
+        {
+            if (!isWhole)
+            {
+                File.Delete(path);
+            }
+        }
+    }
+
+    private static async Task CopyAsync(IAsyncEnumerable<MemoryPiece> pieces, Stream stream, CancellationToken cancellation)
+    {
+        await foreach (MemoryPiece piece in pieces)
+        {
+            if (piece.Missing is { } reason)
+            {
+                throw new IOException($"memory at 0x{piece.Start:x} to 0x{piece.End:x} cannot be read ({reason}); nothing was kept");
+            }
+
+            await stream.WriteAsync(piece.Bytes, cancellation);
+        }
+    }
+
+    private static FileStream CreateNew(string path)
+    {
+        FileStreamOptions options = new() { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        return new FileStream(path, options);
     }
 }

@@ -1,32 +1,35 @@
 using System.CommandLine;
-using Corelift.Client;
+using Corelift.Cli.Output;
 
 namespace Corelift.Cli.Commands;
 
-/// <summary>corelift resume</summary>
+/// <summary>corelift resume LEASE</summary>
 internal static class ResumeCommand
 {
-    internal static Command Create()
+    internal static Command Create(CommandFactory factory)
     {
-        var lease = new Argument<string>("LEASE") { Description = "What 'corelift stop' printed" };
-        var command = new Command("resume", "End a lease: the process runs again.") { lease };
-        command.SetAction((parsed, cancellation) => Failures.GuardAsync(
-            async token =>
+        Argument<string> lease = new("LEASE") { Description = "The lease that 'corelift stop' printed" };
+        Option<bool> json = CommandFactory.Json();
+        Command command = factory.Create(
+            "resume",
+            "Ends a lease: the process runs again.",
+            async (session, cancellation) =>
             {
-                await using CoreliftClient client = Arguments.Connect(parsed);
-                TimeSpan stopped = await client.ResumeAsync(parsed.GetValue(lease)!, token);
-                if (parsed.GetValue(Arguments.Json))
+                TimeSpan stoppedFor = await session.Client.ResumeAsync(session.Get(lease)!, cancellation);
+                if (session.Get(json))
                 {
-                    JsonOutput.Print(writer => writer.WriteNumber("stopped_us", (long)stopped.TotalMicroseconds));
+                    JsonOutput.Print(session.Console.Out, writer => writer.WriteMicroseconds("stopped_for_us", stoppedFor));
                 }
                 else
                 {
-                    Console.Out.WriteLine($"it runs again; it was stopped for {TerminalText.Time(stopped)}");
+                    session.Print($"resumed after {Units.Time(stoppedFor)}");
                 }
 
-                return ExitCodes.Ok;
+                return ExitCode.Ok;
             },
-            cancellation));
+            "corelift resume 5f2c9a");
+        command.Add(lease);
+        command.Add(json);
         return command;
     }
 }

@@ -1,147 +1,126 @@
 using System.CommandLine;
-using System.Globalization;
+using Corelift.Cli.Input;
+using Corelift.Cli.Output;
 using Corelift.Client;
 using Corelift.V1;
 
 namespace Corelift.Cli.Commands;
 
-/// <summary>corelift snapshot</summary>
-internal static class SnapshotCommand
+/// <summary>corelift snapshot PID</summary>
+internal sealed class SnapshotCommand
 {
-    private static readonly Argument<string?> s_target = new("PID|NAME")
+    private const string StandardOutput = "-";
+
+    private readonly Argument<string?> _target = new("PID")
     {
-        Description = "A process by its pid, or by a name that only one has",
+        Description = "A process id, or a name that one process has; none with --lease",
         Arity = ArgumentArity.ZeroOrOne,
     };
 
-    private static readonly Option<string?> s_lease = new("--lease") { Description = "Capture the process that is stopped under this lease; it stays stopped", HelpName = "LEASE" };
-    private static readonly Option<string?> s_output = new("--output", "-o") { Description = "The core's file, or - for standard output (default: core.NAME.PID)", HelpName = "FILE" };
-    private static readonly Option<bool> s_force = new("--force") { Description = "Replace a file of that name" };
-    private static readonly Option<Strategy> s_strategy = Arguments.StrategyOption();
-    private static readonly Option<Content> s_content = Arguments.ContentOption();
-    private static readonly Option<Compression> s_compression = Arguments.CompressionOption();
-    private static readonly Option<TimeSpan?> s_budget = Arguments.Time("--stop-budget", "Longest time the process may be stopped (500ms, 2s)");
-
-    internal static Command Create()
+    private readonly Option<string?> _output = new("--output", "-o")
     {
-        var command = new Command("snapshot", "Lift a core out of a running process.")
-        {
-            s_target, s_lease, s_output, s_strategy, s_content, s_budget, s_compression, s_force,
-        };
-        command.SetAction((parsed, cancellation) => Failures.GuardAsync(token => RunAsync(parsed, token), cancellation));
+        Description = "The core; - for standard output; default: core.NAME.PID here",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<string?> _lease = new("--lease")
+    {
+        Description = "Capture a target that 'corelift stop' holds, and leave it stopped",
+        HelpName = "LEASE",
+    };
+
+    private readonly Option<Compression> _compression = new("--compression")
+    {
+        Description = "Packing on the wire: none, lz4 or zstd; the core is never packed",
+        HelpName = "none|lz4|zstd",
+        CustomParser = ValueParsers.Of("--compression", ValueParsers.Choice(
+            ("none", Compression.None), ("lz4", Compression.Lz4), ("zstd", Compression.Zstd))),
+    };
+
+    private readonly Option<bool> _force = new("--force", "-f") { Description = "Replace a file that exists" };
+
+    internal static Command Create(CommandFactory factory) => new SnapshotCommand().Build(factory);
+
+    private Command Build(CommandFactory factory)
+    {
+        CaptureArguments capture = new();
+        Option<bool> json = CommandFactory.Json();
+        Command command = factory.Create(
+            "snapshot",
+            "Stops a process for milliseconds, and writes an ELF core of that instant. The process runs on.",
+            (session, cancellation) => RunAsync(session, capture.ToRequest(session), session.Get(json), cancellation),
+            "corelift snapshot 1234",
+            "corelift snapshot postgres -o db.core --stop-budget 100ms",
+            "corelift snapshot 1234 --content stacks --json",
+            "corelift snapshot 1234 -o - | zstd > app.core.zst");
+        command.Add(_target);
+        command.Add(_output);
+        command.Add(_lease);
+        capture.AddTo(command);
+        _compression.CompletionSources.Clear(); // the names of the enumeration, which are not what is typed here
+        _compression.CompletionSources.Add("none", "lz4", "zstd");
+        command.Add(_compression);
+        command.Add(_force);
+        command.Add(json);
         return command;
     }
 
-    private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellation)
+    private async Task<int> RunAsync(CliSession session, SnapshotRequest request, bool json, CancellationToken cancellation)
     {
-        await using CoreliftClient client = Arguments.Connect(parsed);
-        string? lease = parsed.GetValue(s_lease);
-        string? text = parsed.GetValue(s_target);
-        if ((lease is null) == (text is null))
+        string? output = session.Get(_output);
+        request = request with { Compression = session.Get(_compression) };
+        if (session.Get(_lease) is { } lease)
         {
-            throw new UsageException("name one process, or a lease with --lease");
-        }
-
-        ProcessRef? target = text is null ? null : await TargetFinder.FindAsync(client, text, cancellation);
-        string output = parsed.GetValue(s_output) ?? await DefaultNameAsync(client, target, cancellation);
-        bool json = parsed.GetValue(Arguments.Json);
-        if (output == "-" && json)
-        {
-            throw new UsageException("standard output cannot take both the core (-o -) and --json");
-        }
-
-        using Stream? pipe = output == "-" ? Console.OpenStandardOutput() : null;
-        using var progress = ProgressBar.Create();
-        SnapshotResult result = await client.SnapshotAsync(
-            new SnapshotRequest
+            if (session.Get(_target) is not null || output is null)
             {
-                Target = target,
-                LeaseId = lease,
-                Strategy = parsed.GetValue(s_strategy),
-                Content = parsed.GetValue(s_content),
-                Compression = parsed.GetValue(s_compression),
-                StopBudget = parsed.GetValue(s_budget),
-            },
-            pipe is null ? SnapshotDestination.ToFile(output, parsed.GetValue(s_force)) : SnapshotDestination.ToStream(pipe),
-            progress,
-            cancellation);
-        progress?.Clear();
+                throw new UsageException("--lease takes the place of the process, and needs -o FILE");
+            }
+
+            request = request with { LeaseId = lease };
+        }
+        else
+        {
+            string target = session.Get(_target) ?? throw new UsageException("say which process: a process id or a name");
+            request = request with { Target = await TargetResolver.ResolveAsync(session, target, cancellation) };
+            if (output is null)
+            {
+                Process process = await session.Client.GetProcessAsync(request.Target, cancellation);
+                request = request with { Target = process.Summary.Ref };
+                output = CoreNames.Default(process);
+            }
+        }
+
+        bool toPipe = output == StandardOutput;
+        if (toPipe && session.Console.IsOutTerminal)
+        {
+            throw new UsageException("a core is not for a terminal; name a file with -o, or direct the output to one");
+        }
+
+        SnapshotResult result = await CaptureAsync(session, request, toPipe ? null : output, cancellation);
+        TextWriter report = toPipe ? session.Console.Error : session.Console.Out;
         if (json)
         {
-            PrintJson(result);
+            JsonOutput.Print(report, writer => SnapshotReport.WriteJson(writer, result));
         }
         else
         {
-            Print(result, pipe is null ? Console.Out : Console.Error);
+            SnapshotReport.Print(session.Console, report, result, toPipe ? null : output);
         }
 
-        return ExitCodes.Ok;
+        return ExitCode.Ok;
     }
 
-    private static async Task<string> DefaultNameAsync(CoreliftClient client, ProcessRef? target, CancellationToken cancellation)
+    private async Task<SnapshotResult> CaptureAsync(
+        CliSession session, SnapshotRequest request, string? path, CancellationToken cancellation)
     {
-        if (target is null)
+        using ProgressLine? progress = session.Console.IsErrorTerminal ? new ProgressLine(session.Console.Error) : null;
+        if (path is not null)
         {
-            throw new UsageException("say with -o where the core of a lease goes");
+            return await session.Client.SnapshotAsync(
+                request, SnapshotDestination.ToFile(path, session.Get(_force)), progress, cancellation);
         }
 
-        Process process = await client.GetProcessAsync(target, cancellation);
-        string name = string.Concat(process.Summary.Name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '_'));
-        return string.Create(CultureInfo.InvariantCulture, $"core.{name.TrimStart('.')}.{process.Summary.Ref.Pid}");
+        await using Stream standardOutput = session.Console.OpenOut();
+        return await session.Client.SnapshotAsync(request, SnapshotDestination.ToStream(standardOutput), progress, cancellation);
     }
-
-    private static void Print(SnapshotResult result, TextWriter writer)
-    {
-        ProcessSummary process = result.Process.Summary;
-        string name = TerminalText.Escape(process.Name);
-        writer.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{name} ({process.Ref.Pid}): {result.ThreadCount} threads, {TerminalText.Bytes(result.CapturedBytes)} of memory, strategy {result.Strategy.ToString().ToLowerInvariant()}"));
-        writer.WriteLine(result.Pause is { } pause
-            ? $"paused {TerminalText.Time(pause)}, skew {TerminalText.Time(result.Skew)}; all done in {TerminalText.Time(result.Elapsed)}"
-            : $"it stays stopped under its lease; skew {TerminalText.Time(result.Skew)}; all done in {TerminalText.Time(result.Elapsed)}");
-        foreach (string warning in result.Warnings)
-        {
-            writer.WriteLine("warning: " + TerminalText.Escape(warning));
-        }
-
-        if (result.Path is not null)
-        {
-            writer.WriteLine($"core     {result.Path}");
-            writer.WriteLine($"try      gdb -q {TerminalText.Escape(result.Process.Executable)} {result.Path}");
-        }
-    }
-
-    private static void PrintJson(SnapshotResult result) => JsonOutput.Print(writer =>
-    {
-        writer.WriteString("core", result.Path);
-        writer.WriteNumber("pid", result.Process.Summary.Ref.Pid);
-        writer.WriteNumber("start_time_ticks", result.Process.Summary.Ref.StartTimeTicks);
-        writer.WriteString("name", result.Process.Summary.Name);
-        writer.WriteString("executable", result.Process.Executable);
-        writer.WriteString("strategy", result.Strategy.ToString().ToLowerInvariant());
-        writer.WriteStrings("reasons", result.Plan.Reasons);
-        writer.WriteString("content", result.Plan.Content.ToString().ToLowerInvariant());
-        writer.WriteNumber("threads", result.ThreadCount);
-        writer.WriteNumber("vmas", result.VmaCount);
-        writer.WriteNumber("regions", result.RegionCount);
-        writer.WriteNumber("bytes_captured", result.CapturedBytes);
-        writer.WriteNumber("bytes_on_wire", result.PackedBytes);
-        writer.WriteNumber("hole_bytes", result.HoleBytes);
-        writer.WriteNumber("file_bytes", result.FileLengthBytes);
-        if (result.Pause is { } pause)
-        {
-            writer.WriteNumber("pause_us", (long)pause.TotalMicroseconds);
-        }
-        else
-        {
-            writer.WriteNull("pause_us");
-        }
-
-        writer.WriteNumber("skew_us", (long)result.Skew.TotalMicroseconds);
-        writer.WriteNumber("elapsed_ms", (long)result.Elapsed.TotalMilliseconds);
-        writer.WriteString("digest", result.Digest.ToString("x16", CultureInfo.InvariantCulture));
-        writer.WriteString("capture_id", result.Record.CaptureId);
-        writer.WriteStrings("warnings", result.Warnings);
-    });
 }

@@ -1,77 +1,78 @@
 using System.CommandLine;
 using System.Globalization;
+using Corelift.Cli.Input;
+using Corelift.Cli.Output;
 using Corelift.Client;
 using Corelift.V1;
 
 namespace Corelift.Cli.Commands;
 
-/// <summary>corelift stop</summary>
+/// <summary>corelift stop PID</summary>
 internal static class StopCommand
 {
-    internal static Command Create()
+    internal static Command Create(CommandFactory factory)
     {
-        Argument<string> target = Arguments.Target();
-        Option<TimeSpan?> ttl = Arguments.Time("--ttl", "Time after which it runs again by itself (5s)");
-        Option<TimeSpan?> budget = Arguments.Time("--stop-budget", "Longest time that stopping all threads may take (2s)");
-        var hold = new Option<bool>("--hold") { Description = "Keep it stopped until Ctrl-C, or until the agent's maximum" };
-        var command = new Command("stop", "Stop a process under a lease, and print the lease.") { target, ttl, budget, hold };
-        command.SetAction((parsed, cancellation) => Failures.GuardAsync(
-            async token =>
+        Argument<string> target = CommandFactory.Target();
+        Option<TimeSpan?> timeToLive = new("--ttl")
+        {
+            Description = "Time after which the agent resumes the target by itself; default: 5s",
+            HelpName = "DURATION",
+            CustomParser = ValueParsers.Of<TimeSpan?>("--ttl", text => ValueParsers.Duration(text)),
+        };
+        Option<bool> hold = new("--hold") { Description = "Keep it stopped until Ctrl-C, then resume it" };
+        Option<bool> json = CommandFactory.Json();
+        Command command = factory.Create(
+            "stop",
+            "Stops all threads of a process under a lease. It runs again when the lease ends, whatever becomes of this program.",
+            async (session, cancellation) =>
             {
-                await using CoreliftClient client = Arguments.Connect(parsed);
-                ProcessRef found = await TargetFinder.FindAsync(client, parsed.GetValue(target)!, token);
-                bool holds = parsed.GetValue(hold);
-                await using StopLease lease = await client.StopAsync(
-                    found, parsed.GetValue(ttl), parsed.GetValue(budget), resumeOnDisconnect: holds, token);
-                Print(lease, parsed.GetValue(Arguments.Json));
-                if (holds)
-                {
-                    await HoldAsync(lease, token);
-                }
-                else
+                ProcessRef found = await TargetResolver.ResolveAsync(session, session.Get(target)!, cancellation);
+                bool isHeld = session.Get(hold);
+                await using StopLease lease = await session.Client.StopAsync(
+                    found, session.Get(timeToLive), resumeOnDisconnect: isHeld, cancellation: cancellation);
+                Report(session, lease, session.Get(json));
+                if (!isHeld)
                 {
                     lease.Abandon();
+                    return ExitCode.Ok;
                 }
 
-                return ExitCodes.Ok;
+                await lease.HoldAsync(cancellation);
+                TimeSpan stoppedFor = await lease.ResumeAsync(CancellationToken.None);
+                session.PrintError($"resumed after {Units.Time(stoppedFor)}");
+                return ExitCode.Interrupted;
             },
-            cancellation));
+            "corelift stop 1234 --ttl 10s",
+            "corelift stop postgres --hold");
+        command.Add(target);
+        command.Add(timeToLive);
+        command.Add(hold);
+        command.Add(json);
         return command;
     }
 
-    private static async Task HoldAsync(StopLease lease, CancellationToken cancellation)
-    {
-        try
-        {
-            await lease.HoldAsync(cancellation);
-        }
-        catch (OperationCanceledException)
-        {
-            // Ctrl-C is how holding ends.
-        }
-
-        TimeSpan stopped = await lease.ResumeAsync(CancellationToken.None);
-        Console.Error.WriteLine($"it runs again; it was stopped for {TerminalText.Time(stopped)}");
-    }
-
-    private static void Print(StopLease lease, bool json)
+    private static void Report(CliSession session, StopLease lease, bool json)
     {
         if (json)
         {
-            JsonOutput.Print(writer =>
+            JsonOutput.Print(session.Console.Out, writer =>
             {
                 writer.WriteString("lease", lease.Id);
                 writer.WriteNumber("pid", lease.Target.Pid);
                 writer.WriteNumber("threads", lease.ThreadCount);
-                writer.WriteNumber("skew_us", (long)lease.Skew.TotalMicroseconds);
-                writer.WriteNumber("time_to_live_ms", (long)lease.TimeToLive.TotalMilliseconds);
+                writer.WriteMicroseconds("skew_us", lease.Skew);
+                writer.WriteNumber("ttl_ms", (long)lease.TimeToLive.TotalMilliseconds);
+                writer.WriteNumber("max_hold_ms", (long)lease.MaxHold.TotalMilliseconds);
+                writer.WriteBoolean("was_group_stopped", lease.WasGroupStopped);
             });
             return;
         }
 
-        Console.Out.WriteLine(lease.Id);
-        Console.Error.WriteLine(string.Create(
+        session.Print(string.Create(
             CultureInfo.InvariantCulture,
-            $"{lease.Target.Pid} is stopped: {lease.ThreadCount} threads, skew {TerminalText.Time(lease.Skew)}; it runs again in {TerminalText.Time(lease.TimeToLive)}, or by 'corelift resume'"));
+            $"pid {lease.Target.Pid}: {Units.Count(lease.ThreadCount, "thread")} stopped within {Units.Time(lease.Skew)}, "
+            + $"for {Units.Time(lease.TimeToLive)} (at most {Units.Time(lease.MaxHold)})"));
+        session.Print($"lease {lease.Id}");
+        session.Print($"next: corelift threads --lease {lease.Id}; corelift resume {lease.Id}");
     }
 }

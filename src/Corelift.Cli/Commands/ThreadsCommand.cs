@@ -1,101 +1,104 @@
-using System.Buffers.Binary;
 using System.CommandLine;
 using System.Globalization;
-using Corelift.Client;
+using Corelift.Cli.Input;
+using Corelift.Cli.Output;
 using Corelift.V1;
-using Spectre.Console;
 
 namespace Corelift.Cli.Commands;
 
-/// <summary>corelift threads</summary>
+/// <summary>corelift threads PID, or --lease LEASE</summary>
 internal static class ThreadsCommand
 {
-    // user_regs_struct of x86-64, sys/user.h.
-    private static readonly string[] s_registers =
-    [
-        "r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi", "rdi", "orig_rax", "rip", "cs",
-        "eflags", "rsp", "ss", "fs_base", "gs_base", "ds", "es", "fs", "gs",
-    ];
+    private static readonly Tables.Column[] s_runningColumns =
+        [new("TID", true), new("S"), new("CPU", true), new("USER", true), new("SYSTEM", true), new("WAITS IN"), new("NAME")];
 
-    internal static Command Create()
+    private static readonly Tables.Column[] s_stoppedColumns =
+        [new("TID", true), new("STOPPED AFTER", true), new("RIP"), new("RSP"), new("RBP"), new("REGISTER SETS"), new("NAME")];
+
+    internal static Command Create(CommandFactory factory)
     {
-        var target = new Argument<string?>("PID|NAME") { Description = "A running process", Arity = ArgumentArity.ZeroOrOne };
-        var lease = new Option<string?>("--lease") { Description = "A stopped process, with its registers", HelpName = "LEASE" };
-        var command = new Command("threads", "List threads; of a stopped process with their registers.") { target, lease };
-        command.SetAction((parsed, cancellation) => Failures.GuardAsync(
-            async token =>
+        Argument<string?> target = new("PID")
+        {
+            Description = "A process id, or a name that one process has; none with --lease",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        Option<string?> lease = new("--lease") { Description = "Threads of a target that 'corelift stop' holds, with registers", HelpName = "LEASE" };
+        Option<bool> json = CommandFactory.Json();
+        Command command = factory.Create(
+            "threads",
+            "Lists the threads of a process while it runs, or with their registers while it is stopped.",
+            (session, cancellation) => (session.Get(target), session.Get(lease)) switch
             {
-                await using CoreliftClient client = Arguments.Connect(parsed);
-                string? text = parsed.GetValue(target);
-                string? id = parsed.GetValue(lease);
-                if ((text is null) == (id is null))
-                {
-                    throw new UsageException("name one process, or a lease with --lease");
-                }
-
-                await (id is null
-                    ? PrintRunningAsync(client, await TargetFinder.FindAsync(client, text!, token), parsed.GetValue(Arguments.Json), token)
-                    : PrintStoppedAsync(client, id, parsed.GetValue(Arguments.Json), token));
-                return ExitCodes.Ok;
+                ({ } pid, null) => ListRunningAsync(session, pid, session.Get(json), cancellation),
+                (null, { } id) => ListStoppedAsync(session, id, session.Get(json), cancellation),
+                _ => throw new UsageException("say either which process, or which lease"),
             },
-            cancellation));
+            "corelift threads 1234",
+            "corelift threads --lease 5f2c9a --json");
+        command.Add(target);
+        command.Add(lease);
+        command.Add(json);
         return command;
     }
 
-    private static async Task PrintRunningAsync(CoreliftClient client, ProcessRef target, bool json, CancellationToken cancellation)
+    private static async Task<int> ListRunningAsync(CliSession session, string target, bool json, CancellationToken cancellation)
     {
-        var all = new ListThreadsResponse();
-        await foreach (V1.Thread thread in client.ListThreadsAsync(target, cancellation))
+        ProcessRef found = await TargetResolver.ResolveAsync(session, target, cancellation);
+        List<V1.Thread> threads = [];
+        await foreach (V1.Thread thread in session.Client.ListThreadsAsync(found, cancellation))
         {
-            all.Threads.Add(thread);
+            threads.Add(thread);
         }
 
         if (json)
         {
-            Console.Out.WriteLine(Google.Protobuf.JsonFormatter.Default.Format(all));
-            return;
+            ThreadJson.PrintRunning(session.Console.Out, threads);
+            return ExitCode.Ok;
         }
 
-        Table table = Tables.Create("TID", "STATE", "USER", "SYSTEM", "CPU", "WAITS IN", "NAME");
-        foreach (V1.Thread t in all.Threads)
+        Tables.Print(session.Console, s_runningColumns, threads.Select(thread => new[]
         {
-            Tables.AddRow(
-                table, $"{t.Tid}", t.State, TerminalText.Time(TimeSpan.FromMicroseconds(t.UserTimeUs)),
-                TerminalText.Time(TimeSpan.FromMicroseconds(t.SystemTimeUs)), $"{t.Cpu}", t.WaitChannel, t.Name);
-        }
-
-        Tables.Print(table);
+            Number(thread.Tid),
+            thread.State,
+            Number(thread.Cpu),
+            Units.Time(ThreadJson.FromMicroseconds(thread.UserTimeUs)),
+            Units.Time(ThreadJson.FromMicroseconds(thread.SystemTimeUs)),
+            thread.WaitChannel,
+            thread.Name,
+        }));
+        return ExitCode.Ok;
     }
 
-    private static async Task PrintStoppedAsync(CoreliftClient client, string lease, bool json, CancellationToken cancellation)
+    private static async Task<int> ListStoppedAsync(CliSession session, string lease, bool json, CancellationToken cancellation)
     {
-        await foreach (StoppedThread thread in client.ReadRegistersAsync(lease, cancellation: cancellation))
+        List<StoppedThread> threads = [];
+        await foreach (StoppedThread thread in session.Client.ReadRegistersAsync(lease, null, cancellation))
         {
-            if (json)
-            {
-                Console.Out.WriteLine(Google.Protobuf.JsonFormatter.Default.Format(thread));
-                continue;
-            }
-
-            Console.Out.WriteLine(string.Create(
-                CultureInfo.InvariantCulture,
-                $"thread {thread.Tid} {TerminalText.Escape(thread.Name)} stopped after {TerminalText.Time(thread.StoppedAfter?.ToTimeSpan() ?? default)}"));
-            PrintRegisters(thread);
+            threads.Add(thread);
         }
+
+        if (json)
+        {
+            ThreadJson.PrintStopped(session.Console.Out, threads);
+            return ExitCode.Ok;
+        }
+
+        Tables.Print(session.Console, s_stoppedColumns, threads.Select(thread =>
+        {
+            GeneralRegisters registers = GeneralRegisters.Of(thread);
+            return new[]
+            {
+                Number(thread.Tid),
+                Units.Time(Units.FromWire(thread.StoppedAfter) ?? TimeSpan.Zero),
+                registers.Hex("rip"),
+                registers.Hex("rsp"),
+                registers.Hex("rbp"),
+                string.Join(' ', thread.RegisterSets.Select(set => GeneralRegisters.SetName(set.NoteType))),
+                thread.Name,
+            };
+        }));
+        return ExitCode.Ok;
     }
 
-    private static void PrintRegisters(StoppedThread thread)
-    {
-        RegisterSet? set = thread.RegisterSets.FirstOrDefault(set => set.NoteType == 1);
-        ReadOnlySpan<byte> general = set is null ? [] : set.Data.Span;
-        for (int i = 0; i < s_registers.Length && (i + 1) * 8 <= general.Length; i++)
-        {
-            ulong value = BinaryPrimitives.ReadUInt64LittleEndian(general[(i * 8)..]);
-            Console.Out.Write(string.Create(CultureInfo.InvariantCulture, $"  {s_registers[i],-8} 0x{value:x16}"));
-            if (i % 3 == 2)
-            {
-                Console.Out.WriteLine();
-            }
-        }
-    }
+    private static string Number(uint value) => value.ToString(CultureInfo.InvariantCulture);
 }

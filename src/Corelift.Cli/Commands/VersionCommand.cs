@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Corelift.Cli.Output;
 using Corelift.Client;
 
 namespace Corelift.Cli.Commands;
@@ -6,44 +7,57 @@ namespace Corelift.Cli.Commands;
 /// <summary>corelift version</summary>
 internal static class VersionCommand
 {
-    internal static Command Create()
+    internal static Command Create(CommandFactory factory)
     {
-        var command = new Command("version", "Print the version of this program, and of the agent where one answers.");
-        command.SetAction((parsed, cancellation) => Failures.GuardAsync(
-            async token =>
+        Option<bool> json = CommandFactory.Json();
+        Command command = factory.Create(
+            "version",
+            "Prints the version of this program and, where one answers, of the agent.",
+            async (session, cancellation) =>
             {
-                string? agent = await AskAgentAsync(parsed, token);
-                if (parsed.GetValue(Arguments.Json))
+                AgentHealth? health = null;
+                string problem = "";
+                try
                 {
-                    JsonOutput.Print(writer =>
-                    {
-                        writer.WriteString("corelift", ClientVersion.Text);
-                        writer.WriteString("agent", agent);
-                    });
+                    health = await session.Client.CheckHealthAsync(cancellation);
+                }
+                catch (AgentException failure)
+                {
+                    problem = failure.Message;
+                }
+
+                if (session.Get(json))
+                {
+                    PrintJson(session, health, problem);
                 }
                 else
                 {
-                    Console.Out.WriteLine($"corelift {ClientVersion.Text}");
-                    Console.Out.WriteLine($"agent    {TerminalText.Escape(agent ?? "none answers")}");
+                    session.Print($"corelift {ClientVersion.Text}");
+                    session.Print($"agent    {Describe(health, session.Client.Address.Text, problem)}");
                 }
 
-                return ExitCodes.Ok;
+                return ExitCode.Ok;
             },
-            cancellation));
+            "corelift version");
+        command.Add(json);
         return command;
     }
 
-    private static async Task<string?> AskAgentAsync(ParseResult parsed, CancellationToken cancellation)
-    {
-        try
+    private static string Describe(AgentHealth? health, string address, string problem) => health is null
+        ? problem
+        : $"{health.Version ?? "of unknown version"} at {address}, {(health.IsServing ? "serving" : "not serving")}";
+
+    private static void PrintJson(CliSession session, AgentHealth? health, string problem) =>
+        JsonOutput.Print(session.Console.Out, writer =>
         {
-            await using CoreliftClient client = Arguments.Connect(parsed);
-            AgentHealth health = await client.CheckHealthAsync(cancellation);
-            return health.Version ?? "of unknown version";
-        }
-        catch (AgentException)
-        {
-            return null;
-        }
-    }
+            writer.WriteString("client", ClientVersion.Text);
+            writer.WriteString("address", session.Client.Address.Text);
+            writer.WriteBoolean("reachable", health is not null);
+            writer.WriteBoolean("serving", health?.IsServing ?? false);
+            writer.WriteString("agent", health?.Version);
+            if (health is null)
+            {
+                writer.WriteString("problem", problem);
+            }
+        });
 }

@@ -13,7 +13,6 @@ namespace Corelift.Client.Receiving;
 internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits, IProgress<SnapshotProgress>? progress) : IDisposable
 {
     private static readonly TimeSpan s_progressInterval = TimeSpan.FromMilliseconds(50);
-    private const int MostWarnings = 1024;
 
     private readonly long _startedAt = Stopwatch.GetTimestamp();
     private Stage _stage = Stage.Started;
@@ -86,17 +85,16 @@ internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits,
     /// <summary>Writes the vendor note, once the stream has ended after its trailer.</summary>
     internal SnapshotResult Finish(string? path)
     {
-        string[] warnings = [.. _started!.Plan.Warnings.Concat(_trailer!.Warnings).Distinct().Take(MostWarnings).Select(WireNames.Cut)];
-        SnapshotRecord record = RecordBuilder.Build(_started, _instant!, _threads!, _vmas!, _memory!, warnings);
+        SnapshotRecord record = RecordBuilder.Build(_started!, _instant!, _threads!, _vmas!, _memory!, _trailer!);
         _writer!.Complete(record.ToJson(_writer.VendorNoteCapacityBytes));
         return new SnapshotResult
         {
             Path = path,
             Record = record,
-            Process = _started.Process,
+            Process = _started!.Process,
             Plan = _started.Plan,
             Strategy = _instant!.Strategy,
-            Pause = WireTime.ToTimeSpan(_instant.Pause),
+            Pause = WireTime.ToTimeSpan(_instant.Pause ?? _trailer!.Pause),
             Skew = WireTime.ToTimeSpanOrZero(_instant.Skew),
             ThreadCount = _threads!.Threads.Count,
             VmaCount = _vmas!.Vmas.Count,
@@ -107,7 +105,7 @@ internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits,
             FileLengthBytes = _writer.FileLengthBytes,
             Digest = _memory.Digest,
             Elapsed = Stopwatch.GetElapsedTime(_startedAt),
-            Warnings = warnings,
+            Warnings = record.Warnings,
         };
     }
 

@@ -94,6 +94,11 @@ internal sealed class MemoryReceiver(CoreWriter writer, CapturedRanges captured,
         Compare("chunks", trailer.ChunkCount, ChunkCount);
         Compare("packed bytes", trailer.PackedBytes, PackedBytes);
         Compare("bytes in holes", trailer.HoleBytes, HoleBytes);
+        if (!WireTime.IsSane(trailer.Pause))
+        {
+            throw SnapshotException.Violation("a pause that is negative or longer than a century");
+        }
+
         if (trailer.Digest != Digest)
         {
             throw SnapshotException.Violation($"the digest of the memory is {Digest:x16}, not {trailer.Digest:x16} as the agent says");

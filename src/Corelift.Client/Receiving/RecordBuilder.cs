@@ -9,6 +9,7 @@ internal static class RecordBuilder
 {
     private const int SmallestReserveBytes = 64 * 1024;
     private const int LargestReserveBytes = 8 * 1024 * 1024;
+    private const int MostWarnings = 1024;
     private const int BytesPerThread = 96;
     private const int BytesPerRange = 200;
 
@@ -21,7 +22,7 @@ internal static class RecordBuilder
         LargestReserveBytes);
 
     internal static SnapshotRecord Build(
-        CaptureStarted started, Instant instant, ThreadCollector threads, VmaCollector vmas, MemoryReceiver memory, string[] warnings)
+        CaptureStarted started, Instant instant, ThreadCollector threads, VmaCollector vmas, MemoryReceiver memory, CaptureTrailer trailer)
     {
         Process process = started.Process;
         return new SnapshotRecord
@@ -31,7 +32,7 @@ internal static class RecordBuilder
             Content = WireNames.Of(started.Plan.Content),
             Reasons = [.. started.Plan.Reasons.Select(WireNames.Cut)],
             StoppedAt = ToText(instant.StoppedAt),
-            PauseNs = WireTime.ToNanoseconds(instant.Pause),
+            PauseNs = WireTime.ToNanoseconds(instant.Pause ?? trailer.Pause),
             SkewNs = WireTime.ToNanoseconds(instant.Skew) ?? 0,
             Phases = [.. instant.Phases.Select(p => new RecordPhase(WireNames.Cut(p.Name), WireTime.ToNanoseconds(p.Duration) ?? 0))],
             Host = WireNames.Cut(started.HostName),
@@ -45,7 +46,7 @@ internal static class RecordBuilder
             NotOfTheInstant = vmas.NotOfTheInstant,
             Holes = [.. vmas.Elisions, .. memory.Holes],
             Totals = new RecordTotals(memory.MemoryBytes, memory.ChunkCount, memory.Digest),
-            Warnings = warnings,
+            Warnings = [.. started.Plan.Warnings.Concat(trailer.Warnings).Distinct().Take(MostWarnings).Select(WireNames.Cut)],
         };
     }
 

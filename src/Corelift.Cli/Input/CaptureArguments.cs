@@ -1,0 +1,68 @@
+using System.CommandLine;
+using Corelift.Client;
+using Corelift.V1;
+
+namespace Corelift.Cli.Input;
+
+/// <summary>The options that a plan and a snapshot share.</summary>
+internal sealed class CaptureArguments
+{
+    private readonly Option<Strategy> _strategy = new("--strategy")
+    {
+        Description = "How the instant is held: auto, fork (copy-on-write image) or direct (copied while stopped)",
+        HelpName = "auto|fork|direct",
+        CustomParser = ValueParsers.Of("--strategy", ValueParsers.Choice(
+            ("auto", Strategy.Unspecified), ("fork", Strategy.Fork), ("direct", Strategy.Direct), ("precopy", Strategy.Precopy))),
+    };
+
+    private readonly Option<Content> _content = new("--content")
+    {
+        Description = "How much memory: default (as the target's coredump_filter says), full (all that can be read) "
+            + "or stacks (what a backtrace needs)",
+        HelpName = "default|full|stacks",
+        CustomParser = ValueParsers.Of("--content", ValueParsers.Choice(
+            ("default", Content.Default), ("full", Content.Full), ("stacks", Content.Stacks))),
+    };
+
+    private readonly Option<TimeSpan?> _stopBudget = new("--stop-budget")
+    {
+        Description = "Longest time the target may be stopped, for example 500ms or 2s; otherwise it runs on and there is no core",
+        HelpName = "DURATION",
+        CustomParser = ValueParsers.Of<TimeSpan?>("--stop-budget", text => ValueParsers.Duration(text)),
+    };
+
+    private readonly Option<ulong> _pauseCopyLimit = new("--pause-copy-limit")
+    {
+        Description = "Most shared and unforkable memory that strategy fork copies while the target is stopped, for example 64MiB",
+        HelpName = "SIZE",
+        CustomParser = ValueParsers.Of("--pause-copy-limit", ValueParsers.Size),
+    };
+
+    internal void AddTo(Command command)
+    {
+        foreach ((Option option, string[] words) in new (Option, string[])[]
+        {
+            (_strategy, ["auto", "fork", "direct"]),
+            (_content, ["default", "full", "stacks"]),
+            (_stopBudget, []),
+            (_pauseCopyLimit, []),
+        })
+        {
+            if (words.Length > 0)
+            {
+                option.CompletionSources.Clear(); // the names of the enumeration, which are not what is typed here
+                option.CompletionSources.Add(words);
+            }
+
+            command.Add(option);
+        }
+    }
+
+    internal SnapshotRequest ToRequest(CliSession session) => new()
+    {
+        Strategy = session.Get(_strategy),
+        Content = session.Get(_content),
+        StopBudget = session.Get(_stopBudget),
+        PauseCopyLimitBytes = session.Get(_pauseCopyLimit),
+    };
+}

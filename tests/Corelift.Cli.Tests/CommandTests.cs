@@ -1,0 +1,327 @@
+using Corelift.Client.Tests.Scripted;
+using Corelift.V1;
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+
+namespace Corelift.Cli.Tests;
+
+public sealed class CommandTests
+{
+    [Fact]
+    public async Task Ps_prints_a_table_with_harmless_text()
+    {
+        await using ScriptedAgent agent = await ScriptedAgent.StartAsync();
+        ListProcessesRequest? asked = null;
+        agent.Script.ListProcesses = request =>
+        {
+            asked = request;
+            Process evil = SyntheticCapture.NewProcess(8, "[red]\x1b[31m");
+            evil.Summary.CommandLine.Add("a\nb\u202e");
+            return new ListProcessesResponse { Processes = { SyntheticCapture.NewProcess(7).Summary, evil.Summary } };
+        };
+
+        CliRun run = await CliRun.AgainstAsync(agent, "ps", "--name", "x", "--uid", "3", "--container", "abcdef01", "--pid", "7", "--pid", "8");
+
+        string[] lines = run.Output.TrimEnd().Split('\n');
+        Assert.Equal(3, lines.Length);
+        Assert.Equal(["PID", "UID", "THREADS", "MEMORY", "S", "CONTAINER", "NAME", "COMMAND"], lines[0].Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        Assert.EndsWith(@"[red]\x1b[31m  /usr/bin/worker --all a\x0ab\u202e", lines[2], StringComparison.Ordinal);
+        Assert.Equal(("x", 3u, "abcdef01"), (asked!.Name, asked.Uid, asked.ContainerId));
+        Assert.Equal([7u, 8u], asked.Pids);
+    }
+
+    [Fact]
+    public async Task Ps_prints_json()
+    {
+        await using ScriptedAgent agent = await ScriptedAgent.StartAsync();
+        agent.Script.ListProcesses = _ => new ListProcessesResponse { Processes = { SyntheticCapture.NewProcess(7).Summary } };
+
+        CliRun run = await CliRun.AgainstAsync(agent, "ps", "--json");
+
+        Assert.Equal(7, run.Json.GetProperty("processes")[0].GetProperty("pid").GetInt32());
+        Assert.Equal("--all", run.Json.GetProperty("processes")[0].GetProperty("command_line")[1].GetString());
+    }
+
+    [Fact]
+    public async Task Inspect_describes_a_process()
+    {
+        await using ScriptedAgent agent = await ScriptedAgent.StartAsync();
+        agent.Script.GetProcess = request =>
+        {
+            Process process = SyntheticCapture.NewProcess(request.Ref.Pid);
+            process.Tracer = new Tracer { Pid = 99, Name = "gdb" };
+            process.Namespaces["pid"] = 4026531836;
+            return new GetProcessResponse { Process = process };
+        };
+
+        CliRun text = await CliRun.AgainstAsync(agent, "inspect", "7");
+        CliRun json = await CliRun.AgainstAsync(agent, "inspect", "7", "--json");
+
+        Assert.Contains("traced by     gdb (pid 99)", text.Output, StringComparison.Ordinal);
+        Assert.Contains("/usr/bin/worker", text.Output, StringComparison.Ordinal);
+        Assert.Equal(4026531836, json.Json.GetProperty("namespaces").GetProperty("pid").GetInt64());
+        Assert.Equal("gdb", json.Json.GetProperty("tracer").GetProperty("name").GetString());
+    }
+
+    [Fact]
+    public async Task Plan_says_strategy_pause_bytes_and_why()
+    {
+        await using ScriptedAgent agent = await ScriptedAgent.StartAsync();
+        agent.Script.Plan = _ => new PlanResponse { Process = SyntheticCapture.NewProcess(), Plan = new SyntheticCapture().Started.Plan };
+
+        CliRun text = await CliRun.AgainstAsync(agent, "plan", "7");
+        CliRun json = await CliRun.AgainstAsync(agent, "plan", "7", "--json");
+
+        Assert.Contains("about 20.0 ms", text.Output, StringComparison.Ordinal);
+        Assert.Contains("because: fork: the pause is shortest", text.Output, StringComparison.Ordinal);
+        Assert.Contains("warning: a warning of the plan", text.Output, StringComparison.Ordinal);
+        Assert.Equal(20_000, json.Json.GetProperty("estimated_pause_us").GetInt64());
+    }
+
+    [Fact]
+    public async Task Stop_prints_the_lease_and_leaves_the_target_stopped()
+    {
+        await using ScriptedAgent agent = await ScriptedAgent.StartAsync();
+        (List<StopRequest> stops, List<string> resumes) = Leases(agent);
+
+        CliRun text = await CliRun.AgainstAsync(agent, "stop", "7", "--ttl", "10s");
+        CliRun json = await CliRun.AgainstAsync(agent, "stop", "7", "--json");
+
+        Assert.Contains("lease lease-1", text.Output, StringComparison.Ordinal);
+        Assert.Equal("lease-1", json.Json.GetProperty("lease").GetString());
+        Assert.Equal(TimeSpan.FromSeconds(10), stops[0].TimeToLive.ToTimeSpan());
+        Assert.False(stops[0].ResumeOnDisconnect);
+        Assert.Empty(resumes);
+    }
+
+    [Fact]
+    public async Task Stop_with_hold_keeps_alive_and_resumes_when_interrupted()
+    {
+        await using ScriptedAgent agent = await ScriptedAgent.StartAsync();
+        (List<StopRequest> stops, List<string> resumes) = Leases(agent);
+        using CancellationTokenSource interrupt = new();
+        agent.Script.KeepAlive = _ =>
+        {
+            interrupt.Cancel();
+            return new KeepAliveResponse { TimeToLive = Duration.FromTimeSpan(TimeSpan.FromMilliseconds(30)) };
+        };
+
+        CliRun run = await CliRun.RunAsync(["stop", "7", "--hold", "--agent", agent.Address], false, interrupt.Token);
+
+        Assert.Equal(130, run.ExitCode);
+        Assert.Contains("resumed after 3.00 s", run.Errors, StringComparison.Ordinal);
+        Assert.True(stops[0].ResumeOnDisconnect);
+        Assert.Equal(["lease-1"], resumes);
+    }
+
+    [Fact]
+    public async Task Resume_says_how_long_it_was_stopped()
+    {
+        await using ScriptedAgent agent = await ScriptedAgent.StartAsync();
+        Leases(agent);
+
+        Assert.Equal("resumed after 3.00 s\n", (await CliRun.AgainstAsync(agent, "resume", "lease-1")).Output);
+        Assert.Equal(3_000_000, (await CliRun.AgainstAsync(agent, "resume", "lease-1", "--json")).Json.GetProperty("stopped_for_us").GetInt64());
+    }
+
+    [Fact]
+    public async Task Threads_are_listed_while_they_run()
+    {
+        await using ScriptedAgent agent = await ScriptedAgent.StartAsync();
+        agent.Script.ListThreads = _ => new ListThreadsResponse
+        {
+            Threads = { new V1.Thread { Tid = 7, Name = "main", State = "S", WaitChannel = "futex_wait", UserTimeUs = 1500 } },
+        };
+
+        CliRun text = await CliRun.AgainstAsync(agent, "threads", "7");
+        CliRun json = await CliRun.AgainstAsync(agent, "threads", "7", "--json");
+
+        Assert.Contains("futex_wait  main", text.Output, StringComparison.Ordinal);
+        Assert.Equal(1500, json.Json.GetProperty("threads")[0].GetProperty("user_time_us").GetInt64());
+    }
+
+    [Fact]
+    public async Task Threads_of_a_lease_come_with_their_registers()
+    {
+        await using ScriptedAgent agent = await ScriptedAgent.StartAsync();
+        byte[] registers = new byte[216];
+        registers[16 * 8] = 0xad; // rip
+        registers[(16 * 8) + 1] = 0xde;
+        StoppedThread thread = SyntheticCapture.NewThread(7);
+        thread.RegisterSets[0].Data = ByteString.CopyFrom(registers);
+        agent.Script.GetRegisters = _ => [new GetRegistersResponse { Threads = { thread, new StoppedThread { Tid = 8 } } }];
+
+        CliRun text = await CliRun.AgainstAsync(agent, "threads", "--lease", "lease-1");
+        CliRun json = await CliRun.AgainstAsync(agent, "threads", "--lease", "lease-1", "--json");
+
+        Assert.Contains("0xdead", text.Output, StringComparison.Ordinal);
+        Assert.Contains("general fp", text.Output, StringComparison.Ordinal);
+        Assert.Equal("0xdead", json.Json.GetProperty("threads")[0].GetProperty("registers").GetProperty("rip").GetString());
+    }
+
+    [Fact]
+    public async Task Read_dumps_bytes_zeros_and_holes()
+    {
+        await using ScriptedAgent agent = await ScriptedAgent.StartAsync();
+        agent.Script.ReadMemory = _ =>
+        [
+            new ReadMemoryResponse { Chunk = new MemoryChunk { Address = 0x1004, LengthBytes = 5, Data = ByteString.CopyFromUtf8("hello") } },
+            new ReadMemoryResponse { Hole = new Hole { Range = SyntheticCapture.Range(0x1060, 0x10), Reason = HoleReason.Unreadable } },
+        ];
+
+        CliRun run = await CliRun.AgainstAsync(agent, "read", "--lease", "lease-1", "0x1000", "0x80");
+
+        Assert.Equal(
+            """
+            0000000000001000  00 00 00 00 68 65 6c 6c  6f 00 00 00 00 00 00 00  |....hello.......|
+            0000000000001010  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|
+            *
+            0000000000001060  cannot be read up to 0000000000001070: Unreadable
+            0000000000001070  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|
+            0000000000001080
+
+            """,
+            run.Output);
+    }
+
+    [Fact]
+    public async Task Read_writes_a_new_private_file_or_none()
+    {
+        await using ScriptedAgent agent = await ScriptedAgent.StartAsync();
+        agent.Script.ReadMemory = _ =>
+            [new ReadMemoryResponse { Chunk = new MemoryChunk { Address = 0x1004, LengthBytes = 5, Data = ByteString.CopyFromUtf8("hello") } }];
+        string[] arguments = ["read", "--lease", "lease-1", "0x1000", "16", "-o"];
+
+        Assert.Equal(0, (await CliRun.AgainstAsync(agent, [.. arguments, agent.File("x")])).ExitCode);
+        Assert.Equal("\0\0\0\0hello\0\0\0\0\0\0\0", await File.ReadAllTextAsync(agent.File("x")));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(agent.File("x")));
+        Assert.Equal(1, (await CliRun.AgainstAsync(agent, [.. arguments, agent.File("x")])).ExitCode);
+        Assert.Equal(16, (await CliRun.AgainstAsync(agent, [.. arguments, "-"])).OutputBytes.Length);
+
+        agent.Script.ReadMemory = _ => [new ReadMemoryResponse { Hole = new Hole { Range = SyntheticCapture.Range(0x1000, 16) } }];
+        Assert.Equal(1, (await CliRun.AgainstAsync(agent, [.. arguments, agent.File("y")])).ExitCode);
+        Assert.Equal(["x"], agent.FilesLeft());
+    }
+
+    [Fact]
+    public async Task Read_refuses_memory_that_was_not_asked_for()
+    {
+        await using ScriptedAgent agent = await ScriptedAgent.StartAsync();
+        foreach (ReadMemoryResponse answer in new ReadMemoryResponse[]
+        {
+            new() { Chunk = new MemoryChunk { Address = 0x2000, LengthBytes = 1, Data = ByteString.CopyFromUtf8("x") } },
+            new() { Chunk = new MemoryChunk { Address = ulong.MaxValue, LengthBytes = 1, Data = ByteString.CopyFromUtf8("x") } },
+            new() { Chunk = new MemoryChunk { Address = 0x1000, LengthBytes = uint.MaxValue, Data = ByteString.CopyFromUtf8("x") } },
+            new() { Hole = new Hole() },
+            new(),
+        })
+        {
+            agent.Script.ReadMemory = _ => [answer];
+            CliRun run = await CliRun.AgainstAsync(agent, "read", "--lease", "lease-1", "0x1000", "16");
+            Assert.Equal(6, run.ExitCode);
+        }
+    }
+
+    [Fact]
+    public async Task Verify_says_how_a_core_was_taken()
+    {
+        await using ScriptedAgent agent = await ScriptedAgent.StartAsync();
+        agent.Script.CaptureWith(SyntheticCapture.WithMemory().Messages());
+        await CliRun.AgainstAsync(agent, "snapshot", "4242", "-o", agent.File("x.core"));
+
+        CliRun text = await CliRun.AloneAsync("verify", agent.File("x.core"));
+        CliRun json = await CliRun.AloneAsync("verify", agent.File("x.core"), "--json");
+
+        Assert.Equal(0, text.ExitCode);
+        Assert.Contains("whole and sound", text.Output, StringComparison.Ordinal);
+        Assert.Contains("21.4 ms (interrupt 400 µs)", text.Output, StringComparison.Ordinal);
+        Assert.Contains("0x400000-0x402000  8.00 KiB  file: pages of the mapped file", text.Output, StringComparison.Ordinal);
+        Assert.Contains("0x7ffc00000000-0x7ffc00001000  4.00 KiB  unreadable", text.Output, StringComparison.Ordinal);
+        Assert.True(json.Json.GetProperty("sound").GetBoolean());
+        Assert.Equal("fork", json.Json.GetProperty("record").GetProperty("strategy").GetString());
+    }
+
+    [Fact]
+    public async Task Verify_fails_for_a_core_that_was_cut_and_for_what_is_none()
+    {
+        await using ScriptedAgent agent = await ScriptedAgent.StartAsync();
+        agent.Script.CaptureWith(SyntheticCapture.WithMemory().Messages());
+        await CliRun.AgainstAsync(agent, "snapshot", "4242", "-o", agent.File("x.core"));
+        await using (FileStream core = File.OpenWrite(agent.File("x.core")))
+        {
+            core.SetLength(core.Length / 2);
+        }
+
+        await File.WriteAllTextAsync(agent.File("text"), "no core");
+
+        Assert.Equal(1, (await CliRun.AloneAsync("verify", agent.File("x.core"))).ExitCode);
+        Assert.Equal(1, (await CliRun.AloneAsync("verify", agent.File("text"))).ExitCode);
+        Assert.Equal(1, (await CliRun.AloneAsync("verify", agent.File("none"))).ExitCode);
+        Assert.Equal(2, (await CliRun.AloneAsync("verify", agent.Folder)).ExitCode);
+    }
+
+    [Fact]
+    public async Task Version_works_with_and_without_an_agent()
+    {
+        await using ScriptedAgent agent = await ScriptedAgent.StartAsync();
+
+        CliRun with = await CliRun.AgainstAsync(agent, "version", "--json");
+        CliRun without = await CliRun.AloneAsync("version", "--agent", "unix:/tmp/corelift-nobody/agent.sock");
+
+        Assert.True(with.Json.GetProperty("reachable").GetBoolean());
+        Assert.Equal(0, without.ExitCode);
+        Assert.Contains("no agent answers", without.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("bash", "complete -o default -F _corelift corelift")]
+    [InlineData("zsh", "compdef _corelift corelift")]
+    [InlineData("fish", "complete -c corelift")]
+    public async Task Completion_scripts_ask_the_program_itself(string shell, string line)
+    {
+        CliRun script = await CliRun.AloneAsync("completion", shell);
+        CliRun commands = await CliRun.AloneAsync("[suggest:11]", "corelift sn");
+        CliRun words = await CliRun.AloneAsync("[suggest:30]", "corelift snapshot 1 --content ");
+
+        Assert.Contains(line, script.Output, StringComparison.Ordinal);
+        Assert.Contains("snapshot", commands.Output, StringComparison.Ordinal);
+        Assert.Equal(["default", "full", "stacks"], words.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    [Fact]
+    public async Task Help_of_every_command_has_examples_and_exit_codes()
+    {
+        foreach (string command in new[] { "", "ps", "inspect", "plan", "snapshot", "stop", "resume", "threads", "read", "verify", "version", "completion" })
+        {
+            CliRun run = await CliRun.AloneAsync(command.Length == 0 ? ["--help"] : [command, "--help"]);
+            Assert.Equal((0, ""), (run.ExitCode, run.Errors));
+            Assert.Contains("Examples:", run.Output, StringComparison.Ordinal);
+            Assert.Contains($"corelift {command}", run.Output, StringComparison.Ordinal);
+            Assert.Contains("130  interrupted", run.Output, StringComparison.Ordinal);
+        }
+    }
+
+    private static (List<StopRequest> Stops, List<string> Resumes) Leases(ScriptedAgent agent)
+    {
+        List<StopRequest> stops = [];
+        List<string> resumes = [];
+        agent.Script.Stop = request =>
+        {
+            stops.Add(request);
+            return new StopResponse
+            {
+                LeaseId = "lease-1",
+                Ref = request.Ref,
+                ThreadCount = 2,
+                TimeToLive = Duration.FromTimeSpan(TimeSpan.FromMilliseconds(30)),
+                MaxHold = Duration.FromTimeSpan(TimeSpan.FromSeconds(60)),
+            };
+        };
+        agent.Script.Resume = request =>
+        {
+            resumes.Add(request.LeaseId);
+            return new ResumeResponse { StoppedFor = Duration.FromTimeSpan(TimeSpan.FromSeconds(3)) };
+        };
+        return (stops, resumes);
+    }
+}
