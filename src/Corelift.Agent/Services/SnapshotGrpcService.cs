@@ -45,6 +45,11 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
 
         Compression compression = RequestLimits.ToCompression(request.Options);
         Capture.CaptureRequest wanted = RequestLimits.ToRequest(request.Options, _engine.Options);
+        if (request.Ref is not null && request.LeaseId.Length > 0)
+        {
+            throw RpcErrors.InvalidField("lease_id", "cannot go together with ref: name a process, or a lease whose target is stopped already");
+        }
+
         StopLease? lease = request.LeaseId.Length == 0 ? null : _engine.FindLease(request.LeaseId);
         Linux.ProcessRef target = lease?.Target ?? RequestLimits.ToTarget(request.Ref);
         Process process = _describer.Describe(target);
