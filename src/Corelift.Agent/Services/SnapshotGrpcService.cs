@@ -38,11 +38,6 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
     public override async Task Capture(V1.CaptureRequest request, IServerStreamWriter<CaptureResponse> stream, ServerCallContext context)
     {
         long began = TimeProvider.System.GetTimestamp();
-        if ((request.LeaseId.Length == 0) == (request.Ref is null))
-        {
-            throw RpcErrors.InvalidField("ref", "and lease_id: give exactly one of them");
-        }
-
         Compression compression = RequestLimits.ToCompression(request.Options);
         Capture.CaptureRequest wanted = RequestLimits.ToRequest(request.Options, _engine.Options);
         if (request.Ref is not null && request.LeaseId.Length > 0)
