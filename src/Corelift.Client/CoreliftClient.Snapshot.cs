@@ -76,16 +76,20 @@ public sealed partial class CoreliftClient
         catch (RpcException failure)
         {
             AgentException translated = AgentErrors.Translate(failure, Address, cancellation);
-            throw receiver.HasBegun && IsTransport(translated)
-                ? Broken(receiver, translated.Message, translated)
-                : translated;
+            throw IsTransport(failure, translated, receiver.HasBegun) ? Broken(receiver, translated.Message, translated) : translated;
         }
     }
 
-    /// <summary>Whether a status may come from a connection that broke, as against an agent that says why it gives up.</summary>
-    private static bool IsTransport(AgentException failure) =>
-        failure.Reason.Length == 0
-        && failure.Status is StatusCode.Unavailable or StatusCode.Internal or StatusCode.Unknown or StatusCode.Cancelled or StatusCode.DataLoss;
+    /// <summary>Whether a connection broke that was there, as against an agent that says why it gives up.</summary>
+    private static bool IsTransport(RpcException failure, AgentException translated, bool hasBegun)
+    {
+        bool isOfThisSide = failure.Status.DebugException is not null; // an answer of the agent's has none
+        bool mayBeTransport = translated.Status
+            is StatusCode.Unavailable or StatusCode.Internal or StatusCode.Unknown or StatusCode.Cancelled or StatusCode.DataLoss;
+        return translated is not AgentUnreachableException
+            && translated.Reason.Length == 0
+            && (isOfThisSide || (hasBegun && mayBeTransport));
+    }
 
     private static SnapshotException Broken(CaptureReceiver receiver, string why, Exception? cause) => new(
         SnapshotFailure.Broken, $"the transfer broke off after {receiver.ReceivedBytes} bytes of memory: {why}; nothing was kept", cause);
