@@ -40,7 +40,7 @@ internal static class StopCommand
                 await lease.HoldAsync(cancellation);
                 TimeSpan stoppedFor = await lease.ResumeAsync(CancellationToken.None);
                 session.PrintError($"resumed after {Units.Time(stoppedFor)}");
-                return ExitCode.Interrupted;
+                return ExitCode.Ok; // Ctrl-C is how this is meant to end
             },
             "corelift stop 1234 --ttl 10s",
             "corelift stop postgres --hold");
