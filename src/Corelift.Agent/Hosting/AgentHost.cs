@@ -63,6 +63,11 @@ internal static class AgentHost
         AddServices(builder.Services, options);
         AddServer(builder, options);
         WebApplication app = builder.Build();
+        app.Use((context, next) =>
+        {
+            context.Response.Headers["corelift-agent-version"] = AgentVersion.Text;
+            return next(context);
+        });
         app.MapGrpcService<ProcessGrpcService>();
         app.MapGrpcService<ControlGrpcService>();
         app.MapGrpcService<SnapshotGrpcService>();

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Reflection;
 using Corelift.Capture;
 using Corelift.Capture.Reading;
 using Corelift.Capture.Sessions;
@@ -85,7 +84,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         Process = process,
         Plan = session.Plan.ToWire(content),
         PageSizeBytes = PageBytes,
-        AgentVersion = Assembly.GetExecutingAssembly().GetName().Version?.ToString(3) ?? string.Empty,
+        AgentVersion = Agent.AgentVersion.Text,
         HostName = Environment.MachineName,
         KernelRelease = KernelRelease(),
     };

@@ -123,6 +123,11 @@ internal sealed class ContentSelector
             return HasFilter(vma.IsShared ? 6 : 5);
         }
 
+        if (_input.IsCoreClr && IsAssembly(vma))
+        {
+            return true; // privately or shared: flat images are mapped MAP_SHARED
+        }
+
         if (vma.IsShared)
         {
             return HasFilter(IsUnlinkedObject(vma) ? 1 : 3);
@@ -135,7 +140,7 @@ internal sealed class ContentSelector
 
         // A private mapping of a file that was written to is dumped whole, pages of the file and all (anon_vma).
         bool written = details is null || details.AnonymousBytes > 0 || details.SwappedBytes > 0;
-        return (written && HasFilter(0)) || HasFilter(2) || (_input.IsCoreClr && IsAssembly(vma));
+        return (written && HasFilter(0)) || HasFilter(2);
     }
 
     private bool HasFilter(int bit) => (_input.CoredumpFilter & (1u << bit)) != 0;
