@@ -27,7 +27,7 @@ say "lint of the wire contract"
 buf lint
 say "building the tracees"
 tracees all go
-dotnet build tests/tracees/dotnet/ManagedTarget -c Release --no-restore -v quiet -o artifacts/tracees/managed
+dotnet build tests/tracees/dotnet/ManagedTarget -c Release -v quiet -o artifacts/tracees/managed
 publish
 
 # Counts of one project's closing line: "Passed!  - Failed:     0, Passed:     4, Skipped: ..."; a project that ran
