@@ -64,7 +64,7 @@ public sealed partial class CaptureEngine
                 async token =>
                 {
                     using WorkerMessageIn instant = await live.TakeInstantAsync(token).ConfigureAwait(false);
-                    SnapshotSession session = FromInstant(target, plan, instant, live, () => EndAsync(target, worker, taken));
+                    SnapshotSession session = FromInstant(target, plan, instant, worker, live, () => EndAsync(target, worker, taken));
                     handedOver = true;
                     _sessions.TryAdd(session, 0);
                     return session;
@@ -118,7 +118,7 @@ public sealed partial class CaptureEngine
         try
         {
             using WorkerMessageIn instant = await worker.NextAsync(cancellationToken).ConfigureAwait(false);
-            return FromInstant(target, plan, instant, null, () => EndAsync(target, worker, taken));
+            return FromInstant(target, plan, instant, worker, null, () => EndAsync(target, worker, taken));
         }
         catch (Exception failure)
         {
@@ -133,11 +133,12 @@ public sealed partial class CaptureEngine
     }
 
     private SnapshotSession FromInstant(
-        ProcessRef target, CapturePlan plan, WorkerMessageIn instant, PrecopyCapture? live, Func<ValueTask> end)
+        ProcessRef target, CapturePlan plan, WorkerMessageIn instant, WorkerConnection worker, PrecopyCapture? live, Func<ValueTask> end)
     {
         using SharedBuffer report = SharedBuffer.Open(instant.TakeDescriptor(WorkerDescriptors.Report)!);
         (ReportHeader header, ReportParts parts) = CaptureReport.Read(report);
         SafeFileHandle? copy = instant.TakeDescriptor(WorkerDescriptors.PauseCopy);
+        ProcessDirectory? directory = TryOpen(target);
         var sources = new SnapshotSources
         {
             Regions = parts.Regions,
@@ -151,7 +152,8 @@ public sealed partial class CaptureEngine
             Pagemap = instant.TakeDescriptor(WorkerDescriptors.Pagemap),
             LiveMemory = instant.TakeDescriptor(WorkerDescriptors.LiveMemory),
             LivePagemap = instant.TakeDescriptor(WorkerDescriptors.LivePagemap),
-            Directory = TryOpen(target),
+            Directory = directory,
+            Guard = header.ImagePid != 0 && directory is not null ? new ImageGuard(worker, directory) : null,
             ScratchStart = header.ScratchStart,
             ScratchEnd = header.ScratchEnd,
         };

@@ -7,7 +7,7 @@ namespace Corelift.EndToEnd.Tests;
 public abstract class AgentTest : IAsyncLifetime
 {
     /// <summary>The strategies that every promise is kept by.</summary>
-    public static TheoryData<string> Strategies => ["fork", "direct"];
+    public static TheoryData<string> Strategies => ["fork", "direct", "precopy"];
 
     /// <summary>The agent; set before the test runs.</summary>
     protected AgentProcess Agent { get; private set; } = null!;

@@ -231,6 +231,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
             Digest = chunks.Digest,
             HoleBytes = chunks.HoleBytes,
             ZeroBytes = chunks.ZeroBytes,
+            PartialBecause = session.PartialBecause ?? string.Empty,
             Elapsed = Duration.FromTimeSpan(TimeProvider.System.GetElapsedTime(began)),
             Pause = stopped is { } pause ? Duration.FromTimeSpan(pause) : null,
         };

@@ -10,7 +10,10 @@ internal static class MemoryHeadroom
 {
     private const ulong Unlimited = 1UL << 62;
 
-    /// <summary>Bytes up to the nearest limit, or null where none is set or none can be read.</summary>
+    /// <summary>
+    /// Bytes up to the nearest limit, or null where none is set or none can be read. File pages that nobody used lately do not
+    /// count as used: the kernel takes them first.
+    /// </summary>
     internal static ulong? Read(ProcessDirectory target)
     {
         CgroupPath cgroup;
@@ -25,13 +28,13 @@ internal static class MemoryHeadroom
 
         ulong? headroom = cgroup.Unified is null
             ? null
-            : Nearest("/sys/fs/cgroup", cgroup.Unified, "memory.max", "memory.current");
+            : Nearest("/sys/fs/cgroup", cgroup.Unified, "memory.max", "memory.current", "inactive_file ");
         return cgroup.Memory is null
             ? headroom
-            : Smaller(headroom, Nearest("/sys/fs/cgroup/memory", cgroup.Memory, "memory.limit_in_bytes", "memory.usage_in_bytes"));
+            : Smaller(headroom, Nearest("/sys/fs/cgroup/memory", cgroup.Memory, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file "));
     }
 
-    private static ulong? Nearest(string root, string path, string limitName, string usageName)
+    private static ulong? Nearest(string root, string path, string limitName, string usageName, string idleName)
     {
         ulong? nearest = null;
         for (string at = path; at.Length > 1; at = Path.GetDirectoryName(at) ?? string.Empty)
@@ -45,11 +48,25 @@ internal static class MemoryHeadroom
             ulong? usage = ReadNumber(root + at, usageName);
             if (limit is < Unlimited && usage is not null)
             {
-                nearest = Smaller(nearest, limit.Value - Math.Min(limit.Value, usage.Value));
+                ulong used = usage.Value - Math.Min(usage.Value, ReadIdleFilePages(root + at, idleName));
+                nearest = Smaller(nearest, limit.Value - Math.Min(limit.Value, used));
             }
         }
 
         return nearest;
+    }
+
+    private static ulong ReadIdleFilePages(string directory, string name)
+    {
+        try
+        {
+            string? line = File.ReadLines(Path.Combine(directory, "memory.stat"), Encoding.ASCII).FirstOrDefault(l => l.StartsWith(name, StringComparison.Ordinal));
+            return line is not null && ulong.TryParse(line.AsSpan(name.Length), NumberStyles.None, CultureInfo.InvariantCulture, out ulong bytes) ? bytes : 0;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return 0;
+        }
     }
 
     private static ulong? Smaller(ulong? left, ulong? right) => left is null || right < left ? right : left;

@@ -7,7 +7,8 @@ namespace Corelift.Capture.Planning;
 /// <summary>What keeps the writes of a target from being tracked, or from being seen by the tracker.</summary>
 internal static class PrecopyHazards
 {
-    private const int MostVmas = 60_000; // a mapping that grows beside a tracked one becomes one of its own: leave room below max_map_count
+    private const int SpareVmas = 500; // a mapping that grows beside a tracked one becomes one of its own
+    private const int UsualMostVmas = 65_530;
     private const int MostDescriptors = 4096;
     private const ulong LargestPageBytes = 2UL << 20;
     private const uint Direct = 0x4000; // O_DIRECT
@@ -30,7 +31,7 @@ internal static class PrecopyHazards
             return "a driver has pinned pages of the target: what a device writes there cannot be tracked";
         }
 
-        if (facts.Vmas.Count > MostVmas)
+        if (facts.Vmas.Count + SpareVmas > MostVmas())
         {
             return string.Create(CultureInfo.InvariantCulture, $"the target has {facts.Vmas.Count} mappings, near the kernel's limit, and tracking may add some");
         }
@@ -63,6 +64,19 @@ internal static class PrecopyHazards
         }
 
         return null;
+    }
+
+    /// <summary>vm.max_map_count (proc_sys_vm(5)).</summary>
+    private static int MostVmas()
+    {
+        try
+        {
+            return int.Parse(File.ReadAllText("/proc/sys/vm/max_map_count"), NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or FormatException or OverflowException)
+        {
+            return UsualMostVmas;
+        }
     }
 
     private static string? Doubt(ProcessDirectory directory, int descriptor)

@@ -145,7 +145,8 @@ public sealed partial class SnapshotReader
             _scratch.Clear();
             if (!LivePagemap.Scan(start, end, _scratch))
             {
-                throw Gone();
+                yield return Dropped(start, end);
+                yield break;
             }
 
             foreach (PageRun run in _scratch.Runs.ToArray())

@@ -88,7 +88,8 @@ public sealed partial class SnapshotReader : IDisposable
             runs.Clear();
             if (!map.Scan(window, Math.Min(region.End, window + Math.Min(Window, region.End - window)), runs))
             {
-                throw Gone();
+                yield return Dropped(position, region.End);
+                yield break;
             }
 
             for (int i = 0; i < runs.Count; i++)
@@ -105,6 +106,10 @@ public sealed partial class SnapshotReader : IDisposable
                 }
 
                 position = run.End;
+                if (region.Source == RegionSource.PresentPages)
+                {
+                    _sources.Guard?.HasRead(region.Start, position);
+                }
             }
         }
 
@@ -174,7 +179,8 @@ public sealed partial class SnapshotReader : IDisposable
             {
                 if (errno == Errno.None)
                 {
-                    throw Gone();
+                    yield return Dropped(address, end);
+                    yield break;
                 }
 
                 yield return new MemoryPart(address, default, PageBytes, HoleCause.Unreadable);
@@ -243,6 +249,11 @@ public sealed partial class SnapshotReader : IDisposable
         return (at >= _sources.ScratchStart && at < _sources.ScratchEnd)
             || !_buffer.AsSpan(page, Math.Min(PageBytes, to - page)).ContainsAnyExcept((byte)0);
     }
+
+    /// <summary>What is left of a range whose memory has gone: given up on purpose, or an error.</summary>
+    private MemoryPart Dropped(ulong start, ulong end) => _sources.Guard?.Dropped is not null
+        ? new MemoryPart(start, default, end - start, HoleCause.Dropped)
+        : throw Gone();
 
     private CaptureException Gone() => new(
         _sources.IsLease ? CaptureFailure.LeaseEnded : CaptureFailure.TargetExited,

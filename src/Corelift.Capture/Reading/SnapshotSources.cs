@@ -1,4 +1,5 @@
 using Corelift.Capture.Planning;
+using Corelift.Capture.Sessions;
 using Corelift.Capture.Worker;
 using Corelift.Linux.Memory;
 using Corelift.Linux.Procfs;
@@ -43,6 +44,9 @@ internal sealed class SnapshotSources : IDisposable
 
     internal ulong ScratchEnd { get; init; }
 
+    /// <summary>Looks after a target whose image is read; null where there is no image.</summary>
+    internal ImageGuard? Guard { get; init; }
+
     /// <summary>Whether the memory is that of a target under a lease; its descriptors are the lease's.</summary>
     internal bool IsLease { get; init; }
 
@@ -82,6 +86,7 @@ internal sealed class SnapshotSources : IDisposable
 
     public void Dispose()
     {
+        Guard?.Dispose();
         Files.Dispose();
         PauseCopy?.Dispose();
         Directory?.Dispose();

@@ -15,6 +15,7 @@ public sealed class SnapshotSession : IAsyncDisposable
     private readonly SharedBuffer _threadBuffer;
     private readonly ReportHeader _header;
     private readonly Func<ValueTask> _release;
+    private readonly ImageGuard? _guard;
     private bool _disposed;
 
     internal SnapshotSession(
@@ -28,6 +29,7 @@ public sealed class SnapshotSession : IAsyncDisposable
         Auxv = parts.Auxv;
         Vmas = Group(sources.Vmas, sources.Regions);
         Reader = new SnapshotReader(sources);
+        _guard = sources.Guard;
         CapturedRangeBytes = sources.Regions.Aggregate(0UL, (sum, region) => sum + (region.HasBytes ? region.LengthBytes : 0));
     }
 
@@ -41,6 +43,9 @@ public sealed class SnapshotSession : IAsyncDisposable
     public IReadOnlyList<string> Reasons => Strategy == Plan.Strategy
         ? []
         : ["fork: the target writes to its memory faster than copying what it wrote would have taken in the pause"];
+
+    /// <summary>Why not all of the memory could be read; null for a whole snapshot.</summary>
+    public string? PartialBecause => _guard?.Dropped;
 
     /// <summary>Strategy precopy: the rounds before the stop.</summary>
     public IReadOnlyList<LiveRound> Rounds { get; internal init; } = [];

@@ -29,6 +29,7 @@ internal static class BriefStop
         using var session = new TraceSession(directory, 1);
         using SharedBuffer buffer = SharedBuffer.Create("corelift-threads", ThreadRecords.Stride());
         var records = new ThreadRecords(buffer, 0, ThreadRecords.Stride());
+        _ = SelfControl.RaisePriority();
         try
         {
             return Run(session, records, code, facts.Directory.Tid, patienceNanoseconds, work);
@@ -36,6 +37,7 @@ internal static class BriefStop
         finally
         {
             session.ResumeAll();
+            SelfControl.LowerPriority();
         }
     }
 

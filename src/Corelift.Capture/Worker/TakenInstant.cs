@@ -9,6 +9,9 @@ internal sealed class TakenInstant
 {
     private const long PatienceWithImage = 2_000_000_000;
 
+    private string _leftover = string.Empty;
+    private bool _released;
+
     internal required ReportHeader Header { get; init; }
 
     /// <summary>The variable parts; an auxiliary vector that is empty here is looked for.</summary>
@@ -63,11 +66,30 @@ internal sealed class TakenInstant
             OnServed?.Invoke();
 
             // Until the agent has read the image, or has gone.
-            _ = replies.TryReceive(TimeSpan.FromMilliseconds(int.MaxValue), out _);
+            while (replies.TryReceive(TimeSpan.FromMilliseconds(int.MaxValue), out WorkerCommand command) && Obey(target, command))
+            {
+            }
         }
         finally
         {
-            Release(target, replies);
+            ReleaseImage(target);
+            replies.Released(Header.PauseNanoseconds, _leftover);
+        }
+    }
+
+    /// <returns>Whether the agent still needs us.</returns>
+    private bool Obey(StoppedTarget target, WorkerCommand command)
+    {
+        switch (command.Kind)
+        {
+            case WorkerCommandKind.GiveBack:
+                _ = _released || Image?.GiveBack(command.Address, (ulong)command.Value, MonotonicClock.Nanoseconds + PatienceWithImage) is true;
+                return true;
+            case WorkerCommandKind.DropImage:
+                ReleaseImage(target);
+                return true;
+            default:
+                return false;
         }
     }
 
@@ -87,15 +109,13 @@ internal sealed class TakenInstant
             : new TargetFiles(Image.OpenFromOutside("mem", deadline), Image.OpenFromOutside("pagemap", deadline), null);
     }
 
-    private void Release(StoppedTarget target, WorkerReplies replies)
+    private void ReleaseImage(StoppedTarget target)
     {
-        string leftover = string.Empty;
-        if (Image is not null)
+        if (Image is not null && !_released)
         {
+            _released = true;
             Image.Kill(MonotonicClock.Nanoseconds + PatienceWithImage);
-            leftover = ReapTask.Reap(target.Facts.Directory.Pid, target.Facts.Stat.StartTimeTicks, Image.PidInTarget);
+            _leftover = ReapTask.Reap(target.Facts.Directory.Pid, target.Facts.Stat.StartTimeTicks, Image.PidInTarget);
         }
-
-        replies.Released(Header.PauseNanoseconds, leftover);
     }
 }

@@ -14,8 +14,6 @@ namespace Corelift.Capture.Worker;
 /// </summary>
 internal sealed class TrackedMemory : IDisposable
 {
-    private const long SetupPatience = 500_000_000;
-
     private readonly WriteTracker _tracker;
 
     private TrackedMemory(WriteTracker tracker, TargetFiles files, byte[] maps, List<CaptureRegion> regions)
@@ -50,8 +48,8 @@ internal sealed class TrackedMemory : IDisposable
         SafeFileHandle? userfault = null;
         TargetFiles files = default;
         long began = MonotonicClock.Nanoseconds;
-        clock.StopBegins(began + SetupPatience);
-        string refusal = BriefStop.Run(facts, directory, SetupPatience, (caller, deadline) => Open(facts, caller, deadline, out userfault, out files));
+        clock.StopBegins(began + request.StopBudgetNanoseconds);
+        string refusal = BriefStop.Run(facts, directory, request.StopBudgetNanoseconds, (caller, deadline) => Open(facts, caller, deadline, out userfault, out files));
         clock.StopEnds();
         long took = MonotonicClock.Nanoseconds - began;
         WriteTracker? tracker = userfault is null ? null : WriteTracker.Begin(userfault);

@@ -54,6 +54,12 @@ internal enum WorkerCommandKind
 
     /// <summary>Precopy: stop the target and take the instant.</summary>
     TakeInstant = 5,
+
+    /// <summary>The image no longer needs its pages from Address to Value: the target's next write there costs no copy.</summary>
+    GiveBack = 6,
+
+    /// <summary>Kill the image now: the target needs the memory.</summary>
+    DropImage = 7,
 }
 
 /// <summary>A command; fixed layout.</summary>

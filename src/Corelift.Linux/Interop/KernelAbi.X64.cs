@@ -7,6 +7,7 @@ internal static class SyscallNumber
 {
     internal const int Close = 3;           // close
     internal const int RtSigreturn = 15;    // rt_sigreturn
+    internal const int Madvise = 28;        // madvise
     internal const int Getpid = 39;         // getpid
     internal const int Clone = 56;          // clone
     internal const int Wait4 = 61;          // wait4

@@ -115,6 +115,21 @@ public sealed class ProcessImage
         return descriptor < 0 ? null : new SafeFileHandle(descriptor, ownsHandle: true);
     }
 
+    /// <summary>
+    /// Lets go of pages of a fork image that nobody will read any more (madvise(MADV_DONTNEED) in the image): where the target
+    /// writes to them, no copy is made. Not of a peer, whose memory is the target's own; and not of the page that frames lie on.
+    /// </summary>
+    /// <param name="start">First address; page-aligned.</param>
+    /// <param name="end">End.</param>
+    /// <param name="deadline">In nanoseconds of CLOCK_MONOTONIC.</param>
+    /// <returns>Whether they are given back.</returns>
+    internal bool GiveBack(ulong start, ulong end, long deadline)
+    {
+        const ulong DontNeed = 4; // MADV_DONTNEED
+        return !_isPeer && start < end && !_caller.UsesMemory(start, end)
+            && _caller.CallInImage(Tid, deadline, SyscallNumber.Madvise, [start, end - start, DontNeed]) == 0;
+    }
+
     /// <summary>Kills the image and takes our side of its death; the target's side is its wait4.</summary>
     internal void Kill(long deadline)
     {

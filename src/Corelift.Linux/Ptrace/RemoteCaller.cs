@@ -104,6 +104,11 @@ internal sealed class RemoteCaller
     internal long CallInImage(int imageTid, long deadline, int number, ReadOnlySpan<ulong> arguments) =>
         Call(imageTid, number, arguments, _exitFrame, deadline, out _);
 
+    /// <summary>Whether a range holds the frames or the code that calls need.</summary>
+    internal bool UsesMemory(ulong start, ulong end) =>
+        (_code.Scratch < end && start < _code.Scratch + (ulong)_code.ScratchBytes)
+        || (_code.SyscallReturn >= start && _code.SyscallReturn < end) || (_code.SignalReturn >= start && _code.SignalReturn < end);
+
     /// <summary>Writes a path for openat into the scratch memory of the target or of an image.</summary>
     internal bool WritePath(int tid, string path)
     {
