@@ -35,66 +35,6 @@ public sealed partial class CaptureEngine
         }
     }
 
-    private async Task<CaptureUnderWay> BeginPrecopyAsync(
-        ProcessRef target, CaptureRequest request, CapturePlan plan, IDisposable taken, CancellationToken cancellationToken)
-    {
-        _journal.Note(target);
-        WorkerConnection worker = WorkerConnection.Start(
-            _options.WorkerExecutable,
-            new WorkerRequest
-            {
-                Task = WorkerTask.Precopy,
-                Pid = target.Pid,
-                StartTimeTicks = target.StartTimeTicks,
-                Strategy = plan.Strategy,
-                Content = request.Content,
-                StopBudgetNanoseconds = request.StopBudget.Ticks * 100,
-                PauseCopyLimitBytes = request.PrecopyCopyLimitBytes,
-                SpoolLimitBytes = SpoolLimit(),
-            },
-            null);
-        try
-        {
-            using WorkerMessageIn tracking = await worker.NextAsync(cancellationToken).ConfigureAwait(false);
-            var live = new PrecopyCapture(target, worker, tracking, TryOpen(target));
-            bool handedOver = false;
-            return new CaptureUnderWay(
-                plan,
-                live,
-                async token =>
-                {
-                    using WorkerMessageIn instant = await live.TakeInstantAsync(token).ConfigureAwait(false);
-                    SnapshotSession session = FromInstant(target, plan, instant, worker, live, () => EndAsync(target, worker, taken));
-                    handedOver = true;
-                    _sessions.TryAdd(session, 0);
-                    return session;
-                },
-                async () =>
-                {
-                    await live.DisposeAsync().ConfigureAwait(false);
-                    if (!handedOver)
-                    {
-                        if (live.IsStopping)
-                        {
-                            worker.Kill(); // wherever it is: whoever it holds runs at once
-                        }
-
-                        await EndAsync(target, worker, taken).ConfigureAwait(false);
-                    }
-                });
-        }
-        catch (Exception failure)
-        {
-            if (failure is OperationCanceledException)
-            {
-                worker.Kill();
-            }
-
-            await EndAsync(target, worker, taken).ConfigureAwait(false);
-            throw;
-        }
-    }
-
     private async Task<SnapshotSession> CaptureInWorkerAsync(
         ProcessRef target, CaptureRequest request, CapturePlan plan, IDisposable taken, CancellationToken cancellationToken)
     {

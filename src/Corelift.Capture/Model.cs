@@ -140,6 +140,9 @@ public sealed record CaptureRequest
     /// <summary>Bytes of shared memory that strategy precopy copies in the pause; the rest is tracked.</summary>
     public required long PrecopyCopyLimitBytes { get; init; }
 
+    /// <summary>Most bytes that are read a second; 0 for as fast as the client takes them.</summary>
+    public long RateLimitBytesPerSecond { get; init; }
+
     /// <summary>Whether strategy precopy has not been found impossible for this target.</summary>
     internal bool CanTrack { get; init; } = true;
 

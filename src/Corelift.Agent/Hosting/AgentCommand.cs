@@ -35,6 +35,14 @@ internal static class AgentCommand
         Recursive = true,
     };
 
+    private static readonly Option<int> s_nice = new("--nice")
+    {
+        Description = "Nice value of the serving process, 0 to 19; stops are made at high priority all the same",
+        HelpName = "N",
+        DefaultValueFactory = _ => 5,
+        Recursive = true,
+    };
+
     private static readonly Option<string> s_logFormat = new("--log-format")
     {
         Description = "Form of the log lines: text or json",
@@ -72,6 +80,7 @@ internal static class AgentCommand
             MaxLease = result.GetValue(s_maxLease) ?? TimeSpan.FromSeconds(MaxLeaseSeconds),
             MaxHold = result.GetValue(s_maxHold) ?? TimeSpan.FromSeconds(MaxHoldSeconds),
             MaxCaptures = result.GetValue(s_maxCaptures),
+            Nice = result.GetValue(s_nice),
             JsonLog = result.GetValue(s_logFormat) == "json",
         };
     }
@@ -80,20 +89,14 @@ internal static class AgentCommand
     internal static RootCommand Build()
     {
         s_logFormat.AcceptOnlyFromAmong("text", "json");
-        s_maxCaptures.Validators.Clear();
-        s_maxCaptures.Validators.Add(option =>
-        {
-            if (option.Tokens.Count == 1 && (!int.TryParse(option.Tokens[0].Value, out int count) || count is < 1 or > 1000))
-            {
-                option.AddError("--max-captures takes a number from 1 to 1000");
-            }
-        });
+        Bound(s_maxCaptures, 1, 1000);
+        Bound(s_nice, 0, 19);
         var serve = new Command("serve", "Serve (the default)");
         var root = new RootCommand("Lifts cores out of running processes: the agent of one host. Needs CAP_SYS_PTRACE and CAP_SYS_NICE, and no other capability.") { serve };
         foreach (Option option in (Option[])
             [
                 s_listen, s_socketGroup, s_spoolBytes, s_spoolDirectory, s_stateDirectory, s_defaultStopBudget, s_maxStopBudget, s_maxLease, s_maxHold,
-                s_maxCaptures, s_logFormat,
+                s_maxCaptures, s_nice, s_logFormat,
             ])
         {
             root.Options.Add(option);
@@ -102,6 +105,18 @@ internal static class AgentCommand
         root.SetAction(ServeAsync);
         serve.SetAction(ServeAsync);
         return root;
+    }
+
+    private static void Bound(Option<int> option, int least, int most)
+    {
+        option.Validators.Clear();
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && (!int.TryParse(result.Tokens[0].Value, out int value) || value < least || value > most))
+            {
+                result.AddError($"{option.Name} takes a number from {least} to {most}");
+            }
+        });
     }
 
     private static async Task<int> ServeAsync(ParseResult result, CancellationToken cancellationToken)

@@ -26,6 +26,7 @@ internal static class AgentHost
         // Probed while our own /proc files are still ours; then this process is closed to others.
         KernelFeatures features = KernelFeatures.Probe();
         SelfControl.MakeNonDumpable();
+        SelfControl.GiveWay(options.Nice);
         SelfProtection.DisableCoreDumps();
         SelfProtection.CreateFilesPrivately();
 

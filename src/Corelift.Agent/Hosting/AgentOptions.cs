@@ -33,6 +33,9 @@ internal sealed record AgentOptions
     /// <summary>Most stops and captures at once.</summary>
     internal int MaxCaptures { get; init; } = 32;
 
+    /// <summary>Nice value of the serving process; workers run at 0, and above all others while somebody is stopped.</summary>
+    internal int Nice { get; init; } = 5;
+
     /// <summary>Whether log lines are JSON objects.</summary>
     internal bool JsonLog { get; init; }
 }

@@ -42,6 +42,7 @@ internal static class RequestLimits
             PrecopyCopyLimitBytes = wire.PauseCopyLimitBytes == 0
                 ? budgets.DefaultPrecopyCopyLimitBytes
                 : (long)Math.Min(wire.PauseCopyLimitBytes, 1UL << 40),
+            RateLimitBytesPerSecond = (long)Math.Min(wire.RateLimitBytesPerSecond, 1UL << 40),
             SinkCanSeek = !wire.SinkCannotSeek,
         };
     }

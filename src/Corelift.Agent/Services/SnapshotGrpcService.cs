@@ -55,13 +55,14 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
             ? await _engine.BeginAsync(target, wanted, context.CancellationToken)
             : _engine.BeginLease(lease, wanted);
         using var chunks = new ChunkWriter(compression);
+        var pacer = new ReadPacer(target, wanted.RateLimitBytesPerSecond);
 
         // Where there are no live rounds, what goes wrong with the stop is said before anything else is.
         SnapshotSession? session = capture.Live is null ? await capture.TakeInstantAsync(context.CancellationToken) : null;
         await stream.WriteAsync(new CaptureResponse { Started = Started(id, process, capture.Plan, wanted.Content) }, context.CancellationToken);
         if (capture.Live is { } live)
         {
-            await WriteRoundsAsync(live, chunks, stream, context.CancellationToken);
+            await WriteRoundsAsync(live, chunks, pacer, stream, context.CancellationToken);
             session = await capture.TakeInstantAsync(context.CancellationToken);
         }
 
@@ -69,7 +70,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         {
             AgentLog.CaptureTaken(_log, id, target.Pid, session!.Strategy, session.ThreadCount, session.Pause?.TotalMilliseconds ?? -1);
             await WriteInstantAsync(session, info, target.Pid, stream, context.CancellationToken);
-            await WriteMemoryAsync(session.Reader.Read(), chunks, round: 0, stream, context.CancellationToken);
+            await WriteMemoryAsync(session.Reader.Read(), chunks, session.StillStopped ? null : pacer, round: 0, stream, context.CancellationToken);
             TimeSpan? stopped = null;
             if (session.StillStopped && lease is null)
             {
@@ -77,7 +78,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
                 stopped = session.StoppedInAll;
             }
 
-            await stream.WriteAsync(new CaptureResponse { Trailer = Trailer(session, chunks, began, stopped) }, context.CancellationToken);
+            await stream.WriteAsync(new CaptureResponse { Trailer = Trailer(session, chunks, pacer, began, stopped) }, context.CancellationToken);
             AgentLog.CaptureServed(_log, id, chunks.MemoryBytes, TimeProvider.System.GetElapsedTime(began).TotalMilliseconds);
         }
 
@@ -147,7 +148,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
 
     /// <summary>Strategy precopy: what is read while the target runs.</summary>
     private static async Task WriteRoundsAsync(
-        PrecopyCapture live, ChunkWriter chunks, IServerStreamWriter<CaptureResponse> stream, CancellationToken cancellationToken)
+        PrecopyCapture live, ChunkWriter chunks, ReadPacer pacer, IServerStreamWriter<CaptureResponse> stream, CancellationToken cancellationToken)
     {
         List<List<V1.CapturedVma>> lists = [.. InMessages(live.Vmas)];
         for (int i = 0; i < lists.Count; i++)
@@ -159,7 +160,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
 
         while (live.WantsRound())
         {
-            await WriteMemoryAsync(live.ReadRound(), chunks, round: (uint)live.Rounds.Count + 1, stream, cancellationToken);
+            await WriteMemoryAsync(live.ReadRound(), chunks, pacer, round: (uint)live.Rounds.Count + 1, stream, cancellationToken);
         }
     }
 
@@ -199,7 +200,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
     }
 
     private static async Task WriteMemoryAsync(
-        IEnumerable<MemoryPart> parts, ChunkWriter chunks, uint round, IServerStreamWriter<CaptureResponse> stream, CancellationToken cancellationToken)
+        IEnumerable<MemoryPart> parts, ChunkWriter chunks, ReadPacer? pacer, uint round, IServerStreamWriter<CaptureResponse> stream, CancellationToken cancellationToken)
     {
         var message = new CaptureResponse();
         foreach (MemoryPart part in parts)
@@ -218,10 +219,14 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
             }
 
             await stream.WriteAsync(message, cancellationToken);
+            if (pacer is not null)
+            {
+                await pacer.PaceAsync(part.Bytes.Length, cancellationToken);
+            }
         }
     }
 
-    private static CaptureTrailer Trailer(SnapshotSession session, ChunkWriter chunks, long began, TimeSpan? stopped)
+    private static CaptureTrailer Trailer(SnapshotSession session, ChunkWriter chunks, ReadPacer pacer, long began, TimeSpan? stopped)
     {
         var trailer = new CaptureTrailer
         {
@@ -240,6 +245,12 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         {
             trailer.Warnings.Add(string.Create(
                 CultureInfo.InvariantCulture, $"{chunks.HoleBytes} bytes could not be read; the core's note lists the ranges"));
+        }
+
+        if (pacer.Slowed > TimeSpan.Zero)
+        {
+            trailer.Warnings.Add(string.Create(
+                CultureInfo.InvariantCulture, $"reading was slowed for {pacer.Slowed.TotalSeconds:F1} s, as the target or the host was short of CPU, disk or memory"));
         }
 
         return trailer;

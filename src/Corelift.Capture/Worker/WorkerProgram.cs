@@ -18,6 +18,7 @@ public static class WorkerProgram
     public static int Main()
     {
         SelfControl.MakeNonDumpable();
+        SelfControl.LowerPriority(); // to normal: the agent that started us gives way to others
         using var handle = new SafeFileHandle(AgentDescriptor, ownsHandle: true);
         using var agent = new MessageSocket(handle);
         var descriptors = new List<SafeFileHandle>();

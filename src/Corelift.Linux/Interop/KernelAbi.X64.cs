@@ -13,6 +13,7 @@ internal static class SyscallNumber
     internal const int Wait4 = 61;          // wait4
     internal const int Prctl = 157;         // prctl
     internal const int ExitGroup = 231;     // exit_group
+    internal const int IoprioSet = 251;     // ioprio_set
     internal const int OpenAt = 257;        // openat
     internal const int MovePages = 279;     // move_pages
     internal const int Userfaultfd = 323;   // userfaultfd

@@ -28,6 +28,9 @@ internal static unsafe partial class LibC
     [LibraryImport(Library, EntryPoint = "setpriority", SetLastError = true)]
     internal static partial int Setpriority(int which, int who, int nice);
 
+    /// <summary>ioprio_set(2).</summary>
+    internal static int IoprioSet(int which, int who, int priority) => (int)Syscall3(SyscallNumber.IoprioSet, which, who, priority);
+
     [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
     private static partial nint Syscall3(nint number, nint a, nint b, nint c);
 

@@ -35,6 +35,19 @@ public static unsafe class SelfControl
         _ = LibC.Setpriority(PriorityProcess, 0, 0);
     }
 
+    /// <summary>
+    /// Makes the calling thread, and every thread and process that it starts from then on, give way to others: a nice value, and
+    /// the last place among those who wait for a disk (ioprio_set(2), best effort, level 7).
+    /// </summary>
+    /// <param name="nice">0 to 19; 0 changes the disk's priority alone.</param>
+    public static void GiveWay(int nice)
+    {
+        const int ThisThread = 1;                        // IOPRIO_WHO_PROCESS with id 0
+        const int LastOfBestEffort = (2 << 13) | 7;      // IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, 7)
+        _ = LibC.Setpriority(PriorityProcess, 0, nice);
+        _ = LibC.IoprioSet(ThisThread, 0, LastOfBestEffort);
+    }
+
     /// <summary>PR_SET_DUMPABLE 0: nobody without the capability reads our memory, and we leave no core.</summary>
     public static void MakeNonDumpable() => _ = LibC.Prctl(SetDumpable, 0, 0, 0, 0);
 
