@@ -37,7 +37,7 @@ public sealed class PrecopyCommandTests
         Assert.Equal((0, 0), (text.ExitCode, json.ExitCode));
         Assert.Contains("2: 1.00 MiB in 5.00 ms, 1.00 MiB in 5.00 ms", text.Output, StringComparison.Ordinal);
         Assert.Contains("2 threads, stopped after 100 µs (t4242, tid 4242) to 100 µs", text.Output, StringComparison.Ordinal);
-        Assert.Contains("16.0 KiB of the file: live memory", text.Output, StringComparison.Ordinal);
+        Assert.Contains("16.0 KiB of zeros, where live memory was", text.Output, StringComparison.Ordinal);
         Assert.Equal(2, json.Json.GetProperty("record").GetProperty("rounds").GetArrayLength());
         Assert.Equal(100_000, json.Json.GetProperty("record").GetProperty("thread_stops")[1].GetProperty("stopped_after_ns").GetInt64());
     }

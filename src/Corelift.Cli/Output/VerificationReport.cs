@@ -86,7 +86,7 @@ internal static class VerificationReport
                 : "unknown: the snapshot did not come to its end"),
             ("in no segment", record.UnreferencedBytes == 0
                 ? ""
-                : $"{Units.Size(record.UnreferencedBytes)} of the file: live memory of what was gone at the instant"));
+                : $"{Units.Size(record.UnreferencedBytes)} of zeros, where live memory was that was gone at the instant"));
         PrintAll(session, "because", record.Reasons, record.Omitted?.Reasons);
         PrintAll(session, "warning", record.Warnings, record.Omitted?.Warnings);
         PrintRanges(
