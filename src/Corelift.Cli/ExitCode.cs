@@ -13,6 +13,7 @@ internal static class ExitCode
     internal const int Refused = 4;
     internal const int TargetGone = 5;
     internal const int Broken = 6;
+    internal const int Partial = 7;
     internal const int Interrupted = 130;
 
     internal const string Help = """
@@ -24,6 +25,7 @@ internal static class ExitCode
           4    the agent refused: not permitted, or the target is not in a state for it
           5    the target, or the lease, does not exist (any more)
           6    the transfer broke off, or the agent broke the protocol; no core was kept
+          7    the core is partial: the agent had to give up memory that should be in it
           130  interrupted
         """;
 

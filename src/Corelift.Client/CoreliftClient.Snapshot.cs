@@ -10,10 +10,20 @@ namespace Corelift.Client;
 public sealed partial class CoreliftClient
 {
     /// <summary>Says what a capture would do and cost, without touching the target. Leases and limits of the request play no part.</summary>
-    public async Task<PlanResponse> PlanAsync(SnapshotRequest request, CancellationToken cancellation = default)
+    public Task<PlanResponse> PlanAsync(SnapshotRequest request, CancellationToken cancellation = default) =>
+        PlanAsync(request, trackingRound: false, cancellation);
+
+    /// <summary>Says what a capture would do and cost. Leases and limits of the request play no part.</summary>
+    /// <param name="request">What would be captured, and how.</param>
+    /// <param name="trackingRound">
+    /// Whether the rate at which the target writes to its memory may be measured, which stops one of its threads for less
+    /// than a millisecond. Otherwise nothing touches it.
+    /// </param>
+    /// <param name="cancellation">Gives up.</param>
+    public async Task<PlanResponse> PlanAsync(SnapshotRequest request, bool trackingRound, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(request);
-        PlanRequest plan = new() { Ref = request.Target, Options = request.ToOptions() };
+        PlanRequest plan = new() { Ref = request.Target, Options = request.ToOptions(), TrackingRound = trackingRound };
         PlanResponse answer = await InvokeAsync(_snapshots.PlanAsync(plan, cancellationToken: cancellation), cancellation);
         return answer is { Process: not null, Plan: not null } ? answer : throw Incomplete("the process or the plan");
     }

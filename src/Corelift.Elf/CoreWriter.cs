@@ -20,6 +20,7 @@ public sealed class CoreWriter : IDisposable
     private readonly int _livePageBytes; // 0 where no memory comes before the instant
     private readonly long _memoryOffset;
     private FileSpace _space;
+    private long _liveBytes; // room that was taken before the instant
     private CoreLayout? _layout;
     private bool _completed;
     private bool _disposed;
@@ -47,8 +48,8 @@ public sealed class CoreWriter : IDisposable
     public long HeldBytes => _space.Extents.Sum(extent => _sink.HeldBytes(_memoryOffset + extent.OffsetBytes, (long)extent.SizeBytes));
 
     /// <summary>
-    /// Bytes in the file that belong to no segment: memory that came before the instant, of addresses that the core does
-    /// not hold. 0 until <see cref="BeginInstant"/>, and for a core that was made by <see cref="Create"/>.
+    /// Bytes in the file that belong to no segment: memory came there before the instant, of addresses that the core does
+    /// not hold. <see cref="Complete"/> overwrites them with zeros. 0 until <see cref="BeginInstant"/>, and for a core that was made by <see cref="Create"/>.
     /// </summary>
     public long UnreferencedBytes { get; private set; }
 
@@ -113,7 +114,8 @@ public sealed class CoreWriter : IDisposable
 
     /// <summary>
     /// Says what the process was at its instant. From now on memory goes into the regions of the snapshot: those that lie
-    /// where live memory came keep it, until it is replaced; the others are zero. What came of other addresses is forgotten.
+    /// where live memory came keep it, until it is replaced; the others are zero. What came of other addresses is forgotten,
+    /// and overwritten at the end: the target may have had its reasons to take it away.
     /// </summary>
     /// <param name="snapshot">What the core says besides memory, of the same page size.</param>
     /// <param name="options">Layout; null for the defaults.</param>
@@ -136,6 +138,7 @@ public sealed class CoreWriter : IDisposable
 
         CoreLayout layout = CoreLayout.Behind(_space, snapshot, options ?? new CoreWriterOptions());
         long heldBytes = HeldBytes;
+        _liveBytes = _space.SizeBytes;
         _layout = layout;
         _space = layout.Space;
         UnreferencedBytes = heldBytes - HeldBytes;
@@ -225,6 +228,11 @@ public sealed class CoreWriter : IDisposable
         if (!rest.IsEmpty)
         {
             rest[^1] = (byte)'\n';
+        }
+
+        foreach ((long offset, long size) in _space.Gaps(_liveBytes))
+        {
+            _sink.Zero(_memoryOffset + offset, size);
         }
 
         _sink.WriteEnd(layout.VendorNoteOffset, note);

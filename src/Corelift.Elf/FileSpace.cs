@@ -122,6 +122,26 @@ internal sealed class FileSpace
         return runs;
     }
 
+    /// <summary>Room below a size that no extent has, by offset.</summary>
+    internal IEnumerable<(long OffsetBytes, long SizeBytes)> Gaps(long sizeBytes)
+    {
+        long at = 0;
+        foreach (Extent extent in _extents.OrderBy(extent => extent.OffsetBytes).TakeWhile(extent => extent.OffsetBytes < sizeBytes))
+        {
+            if (extent.OffsetBytes > at)
+            {
+                yield return (at, extent.OffsetBytes - at);
+            }
+
+            at = extent.OffsetBytes + (long)extent.SizeBytes;
+        }
+
+        if (at < sizeBytes)
+        {
+            yield return (at, sizeBytes - at);
+        }
+    }
+
     private void Append(ulong start, ulong end)
     {
         if (end - start > (ulong)(LargestFileBytes - SizeBytes))

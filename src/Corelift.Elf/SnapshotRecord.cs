@@ -57,7 +57,10 @@ public sealed record SnapshotRecord
     /// <summary>Why memory is missing that the snapshot should have, or empty for a whole one.</summary>
     public string PartialBecause { get; init => field = value ?? ""; } = "";
 
-    /// <summary>Bytes in the file that belong to no segment: live memory of addresses that were gone at the instant.</summary>
+    /// <summary>
+    /// Bytes in the file that belong to no segment and are zero: live memory came there of addresses that were gone at the
+    /// instant.
+    /// </summary>
     public long UnreferencedBytes { get; init; }
 
     /// <summary>Host name of the agent.</summary>

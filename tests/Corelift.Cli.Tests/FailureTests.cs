@@ -31,9 +31,12 @@ public sealed class FailureTests
 
     [Theory]
     [InlineData("'everything' is none of default, full, stacks", "snapshot", "1", "--content", "everything")]
-    [InlineData("'magic' is none of auto, fork, direct", "plan", "1", "--strategy", "magic")]
+    [InlineData("'magic' is none of auto, fork, precopy, direct", "plan", "1", "--strategy", "magic")]
     [InlineData("'gzip' is none of none, lz4, zstd", "snapshot", "1", "--compression", "gzip")]
+    [InlineData("'soon' is no duration", "snapshot", "1", "--max-pause", "soon")]
     [InlineData("'soon' is no duration", "snapshot", "1", "--stop-budget", "soon")]
+    [InlineData("'fast' is no size", "snapshot", "1", "--rate-limit", "fast")]
+    [InlineData("nothing at all would be read", "snapshot", "1", "--rate-limit", "0")]
     [InlineData("'5' is no duration", "stop", "1", "--ttl", "5")]
     [InlineData("'-1s' is no duration", "stop", "1", "--ttl=-1s")]
     [InlineData("'lots' is no size", "snapshot", "1", "--pause-copy-limit", "lots")]

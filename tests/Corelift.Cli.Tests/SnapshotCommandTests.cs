@@ -115,10 +115,16 @@ public sealed class SnapshotCommandTests
 
         await CliRun.AgainstAsync(
             agent, "snapshot", "4242", "-o", agent.File("x.core"), "--strategy", "direct", "--content", "stacks",
-            "--stop-budget", "1.5s", "--pause-copy-limit", "64MiB", "--compression", "lz4");
+            "--max-pause", "1.5s", "--pause-copy-limit", "64MiB", "--compression", "lz4", "--rate-limit", "200MiB/s", "--quiesce");
 
         Assert.Equal((Strategy.Direct, Content.Stacks, Compression.Lz4), (asked!.Strategy, asked.Content, asked.Compression));
         Assert.Equal((TimeSpan.FromSeconds(1.5), 64UL << 20), (asked.StopBudget.ToTimeSpan(), asked.PauseCopyLimitBytes));
+        Assert.Equal((200UL << 20, true, false), (asked.RateLimitBytesPerSecond, asked.Quiesce, asked.SinkCannotSeek));
+
+        await CliRun.AgainstAsync(agent, "snapshot", "4242", "-o", "-", "--stop-budget", "20ms");
+
+        Assert.Equal(TimeSpan.FromMilliseconds(20), asked.StopBudget.ToTimeSpan()); // its former name
+        Assert.Equal((Strategy.Unspecified, 0UL, false, true), (asked.Strategy, asked.RateLimitBytesPerSecond, asked.Quiesce, asked.SinkCannotSeek));
     }
 
     [Fact]

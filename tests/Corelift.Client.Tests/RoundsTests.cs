@@ -31,6 +31,7 @@ public sealed class RoundsTests
         AssertMemory(core, SyntheticCapture.StackStart + (2 * Page), 2, isZero: false);
         Assert.Equal(0, core.Read(SyntheticCapture.GoneStart, new byte[1]));
         Assert.Equal(result.FileLengthBytes, file.Length);
+        Assert.Equal(-1, (await File.ReadAllBytesAsync(agent.File("x.core"))).AsSpan().IndexOf(SyntheticCapture.Old(1))); // not even unseen
     }
 
     [Fact]

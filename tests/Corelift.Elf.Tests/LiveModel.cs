@@ -123,11 +123,27 @@ internal sealed class LiveModel : IDisposable
             Assert.True(read is null || read.AsSpan().SequenceEqual(_said[page] ?? new byte[Page]), $"{Path}: page {page}");
         }
 
+        AssertNothingForgottenIsLeft();
         using FileStream stream = File.OpenRead(Path);
         Assert.Empty(CoreVerifier.Verify(stream).Findings);
         Assert.Equal(_unreferencedPages, UnreferencedPages);
         Assert.Equal(_writer.FileLengthBytes, stream.Length);
         Assert.Equal(_isWritten.Where((isWritten, page) => isWritten && IsCaptured(page)).Count() * Page, _writer.HeldBytes);
+    }
+
+    /// <summary>What no segment has, between the ELF header and the program headers, is zero.</summary>
+    private void AssertNothingForgottenIsLeft()
+    {
+        byte[] file = File.ReadAllBytes(Path);
+        file.AsSpan(0, 64).Clear();
+        using CoreFile core = CoreFile.Open(File.OpenRead(Path));
+        foreach (ProgramHeader load in core.ProgramHeaders.Where(h => h.IsLoad))
+        {
+            file.AsSpan((int)load.OffsetBytes, (int)load.FileBytes).Clear();
+        }
+
+        int tables = (int)core.ProgramHeaders[0].OffsetBytes - (core.ProgramHeaders.Count * 56);
+        Assert.False(file.AsSpan(0, tables).ContainsAnyExcept((byte)0));
     }
 
     private bool IsCaptured(int page) =>

@@ -13,15 +13,19 @@ internal static class PlanCommand
     {
         Argument<string> target = CommandFactory.Target();
         CaptureArguments capture = new();
+        Option<bool> trackingRound = new("--tracking-round")
+        {
+            Description = "Measure how fast the process writes to its memory; stops one of its threads for less than a millisecond",
+        };
         Option<bool> json = CommandFactory.Json();
         Command command = factory.Create(
             "plan",
-            "Says what a snapshot would do and cost. Touches nobody.",
+            "Says what a snapshot would do and cost. Touches nobody, unless --tracking-round is given.",
             async (session, cancellation) =>
             {
                 ProcessRef found = await TargetResolver.ResolveAsync(session, session.Get(target)!, cancellation);
                 SnapshotRequest request = capture.ToRequest(session) with { Target = found };
-                PlanResponse answer = await session.Client.PlanAsync(request, cancellation);
+                PlanResponse answer = await session.Client.PlanAsync(request, session.Get(trackingRound), cancellation);
                 if (session.Get(json))
                 {
                     JsonOutput.Print(session.Console.Out, writer =>
@@ -39,9 +43,11 @@ internal static class PlanCommand
                 return ExitCode.Ok;
             },
             "corelift plan 1234",
-            "corelift plan postgres --strategy direct --content full");
+            "corelift plan postgres --strategy direct --content full",
+            "corelift plan 1234 --tracking-round");
         command.Add(target);
         capture.AddTo(command);
+        command.Add(trackingRound);
         command.Add(json);
         return command;
     }
@@ -59,7 +65,8 @@ internal static class PlanCommand
             ("pause", Units.FromWire(plan.EstimatedPause) is { } pause ? $"about {Units.Time(pause)}" : "unknown"),
             ("memory", $"{Units.Size(bytes.TotalBytes)}: {Units.Size(bytes.AnonymousBytes)} anonymous, "
                 + $"{Units.Size(bytes.FileBytes)} file, {Units.Size(bytes.SharedBytes)} shared"),
-            ("copied in pause", bytes.PauseCopyBytes == 0 ? "" : Units.Size(bytes.PauseCopyBytes)));
+            ("copied in pause", bytes.PauseCopyBytes == 0 ? "" : Units.Size(bytes.PauseCopyBytes)),
+            ("writes", plan.HasDirtyBytesPerSecond ? $"to {Units.Size(plan.DirtyBytesPerSecond)} of further memory a second" : ""));
         foreach (string reason in plan.Reasons)
         {
             session.Print($"because: {reason}");

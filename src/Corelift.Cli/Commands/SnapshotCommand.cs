@@ -50,7 +50,8 @@ internal sealed class SnapshotCommand
             "Stops a process for milliseconds, and writes an ELF core of that instant. The process runs on.",
             (session, cancellation) => RunAsync(session, capture.ToRequest(session), session.Get(json), cancellation),
             "corelift snapshot 1234",
-            "corelift snapshot postgres -o db.core --stop-budget 100ms",
+            "corelift snapshot postgres -o db.core --max-pause 100ms",
+            "corelift snapshot 1234 --strategy precopy --rate-limit 200MiB --max-pause 20ms",
             "corelift snapshot 1234 --content stacks --json",
             "corelift snapshot 1234 -o - | zstd > app.core.zst");
         command.Add(_target);
@@ -96,6 +97,11 @@ internal sealed class SnapshotCommand
             throw new UsageException("a core is not for a terminal; name a file with -o, or direct the output to one");
         }
 
+        if (toPipe && request.Strategy == Strategy.Precopy)
+        {
+            throw new UsageException("strategy precopy replaces what it wrote before, which standard output cannot; name a file with -o, or take another strategy");
+        }
+
         SnapshotResult result = await CaptureAsync(session, request, toPipe ? null : output, cancellation);
         TextWriter report = toPipe ? session.Console.Error : session.Console.Out;
         if (json)
@@ -104,10 +110,10 @@ internal sealed class SnapshotCommand
         }
         else
         {
-            SnapshotReport.Print(session.Console, report, result, toPipe ? null : output);
+            SnapshotReport.Print(session.Console, report, result, toPipe ? null : result.IsPartial ? result.Path : output);
         }
 
-        return ExitCode.Ok;
+        return result.IsPartial ? ExitCode.Partial : ExitCode.Ok;
     }
 
     private async Task<SnapshotResult> CaptureAsync(

@@ -33,7 +33,12 @@ internal static class VerifyCommand
                     VerificationReport.Print(session, path, core.Length, verification);
                 }
 
-                return Task.FromResult(verification.IsSound ? ExitCode.Ok : ExitCode.Failure);
+                return Task.FromResult(verification switch
+                {
+                    { IsSound: false } => ExitCode.Failure,
+                    { Record.IsPartial: true } => ExitCode.Partial,
+                    _ => ExitCode.Ok,
+                });
             },
             "corelift verify app.core",
             "corelift verify app.core --json");

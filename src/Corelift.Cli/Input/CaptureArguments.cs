@@ -9,10 +9,11 @@ internal sealed class CaptureArguments
 {
     private readonly Option<Strategy> _strategy = new("--strategy")
     {
-        Description = "How the instant is held: auto, fork (copy-on-write image) or direct (copied while stopped)",
-        HelpName = "auto|fork|direct",
+        Description = "How the instant is held: auto, fork (copy-on-write image), precopy (read while the target runs, what it "
+            + "wrote meanwhile in the pause) or direct (copied while stopped)",
+        HelpName = "auto|fork|precopy|direct",
         CustomParser = ValueParsers.Of("--strategy", ValueParsers.Choice(
-            ("auto", Strategy.Unspecified), ("fork", Strategy.Fork), ("direct", Strategy.Direct), ("precopy", Strategy.Precopy))),
+            ("auto", Strategy.Unspecified), ("fork", Strategy.Fork), ("precopy", Strategy.Precopy), ("direct", Strategy.Direct))),
     };
 
     private readonly Option<Content> _content = new("--content")
@@ -24,10 +25,17 @@ internal sealed class CaptureArguments
             ("default", Content.Default), ("full", Content.Full), ("stacks", Content.Stacks))),
     };
 
+    private readonly Option<TimeSpan?> _maxPause = new("--max-pause")
+    {
+        Description = "Longest time the target may be stopped, for example 50ms or 2s; otherwise it runs on and there is no core",
+        HelpName = "TIME",
+        CustomParser = ValueParsers.Of<TimeSpan?>("--max-pause", text => ValueParsers.Duration(text)),
+    };
+
     private readonly Option<TimeSpan?> _stopBudget = new("--stop-budget")
     {
-        Description = "Longest time the target may be stopped, for example 500ms or 2s; otherwise it runs on and there is no core",
-        HelpName = "DURATION",
+        Description = "The former name of --max-pause",
+        Hidden = true,
         CustomParser = ValueParsers.Of<TimeSpan?>("--stop-budget", text => ValueParsers.Duration(text)),
     };
 
@@ -38,14 +46,30 @@ internal sealed class CaptureArguments
         CustomParser = ValueParsers.Of("--pause-copy-limit", ValueParsers.Size),
     };
 
+    private readonly Option<ulong> _rateLimit = new("--rate-limit")
+    {
+        Description = "Most memory that is read a second, for example 200MiB; otherwise as much as can be taken",
+        HelpName = "SIZE",
+        CustomParser = ValueParsers.Of("--rate-limit", ValueParsers.Rate),
+    };
+
+    private readonly Option<bool> _quiesce = new("--quiesce")
+    {
+        Description = "Bring the target's threads to one CPU, at lowest priority, shortly before the stop, so that they stop at "
+            + "more nearly the same moment",
+    };
+
     internal void AddTo(Command command)
     {
         foreach ((Option option, string[] words) in new (Option, string[])[]
         {
-            (_strategy, ["auto", "fork", "direct"]),
+            (_strategy, ["auto", "fork", "precopy", "direct"]),
             (_content, ["default", "full", "stacks"]),
+            (_maxPause, []),
             (_stopBudget, []),
             (_pauseCopyLimit, []),
+            (_rateLimit, []),
+            (_quiesce, []),
         })
         {
             if (words.Length > 0)
@@ -62,7 +86,9 @@ internal sealed class CaptureArguments
     {
         Strategy = session.Get(_strategy),
         Content = session.Get(_content),
-        StopBudget = session.Get(_stopBudget),
+        StopBudget = session.Get(_maxPause) ?? session.Get(_stopBudget),
         PauseCopyLimitBytes = session.Get(_pauseCopyLimit),
+        RateLimitBytesPerSecond = session.Get(_rateLimit),
+        Quiesce = session.Get(_quiesce),
     };
 }

@@ -72,6 +72,12 @@ internal static class ValueParsers
         throw new FormatException($"'{text}' is no size; write for example 4096, 64KiB, 512MiB or 2GiB");
     }
 
+    /// <summary>A size for each second, "/s" or not. 0 is no rate: it would mean none of the agent's limits.</summary>
+    internal static ulong Rate(string text) =>
+        Size(text.EndsWith("/s", StringComparison.Ordinal) ? text[..^2] : text) is > 0 and var rate
+            ? rate
+            : throw new FormatException("nothing at all would be read; write for example 200MiB");
+
     /// <summary>"0x7f00dead0000", or decimal.</summary>
     internal static ulong Address(string text)
     {

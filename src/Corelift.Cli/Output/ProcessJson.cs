@@ -66,6 +66,15 @@ internal static class ProcessJson
         writer.WriteNumber("file_bytes", bytes.FileBytes);
         writer.WriteNumber("shared_bytes", bytes.SharedBytes);
         writer.WriteNumber("pause_copy_bytes", bytes.PauseCopyBytes);
+        if (plan.HasDirtyBytesPerSecond)
+        {
+            writer.WriteNumber("dirty_bytes_per_second", plan.DirtyBytesPerSecond);
+        }
+        else
+        {
+            writer.WriteNull("dirty_bytes_per_second");
+        }
+
         writer.WriteNumber("thread_count", plan.ThreadCount);
         writer.WriteNumber("vma_count", plan.VmaCount);
         writer.WriteStrings("warnings", plan.Warnings);

@@ -18,7 +18,11 @@ internal sealed class ProgressLine(TextWriter terminal) : IProgress<SnapshotProg
         {
             SnapshotPhase.Planning => "planning ...",
             SnapshotPhase.Stopping => "stopping ...",
-            _ => Describe(value),
+            SnapshotPhase.LiveRounds when value.Round == 0 => "tracking what the process writes ...",
+            SnapshotPhase.LiveRounds when value.Round == 1 => $"round 1, running  {Bar(value)}{Rate(value)}",
+            SnapshotPhase.LiveRounds => $"round {value.Round}, running  {Units.Size(value.RoundBytes)}{Rate(value)}",
+            _ when value.RoundCount > 0 => $"the instant  {Units.Size(value.RoundBytes)}{Rate(value)}",
+            _ => $"{Bar(value)}{Rate(value)}",
         };
         terminal.Write($"{ClearLine}{line}");
         terminal.Flush();
@@ -35,20 +39,24 @@ internal sealed class ProgressLine(TextWriter terminal) : IProgress<SnapshotProg
         }
     }
 
-    private string Describe(SnapshotProgress value)
+    private string Rate(SnapshotProgress value)
     {
         _firstBytesAt ??= value.Elapsed;
         double seconds = (value.Elapsed - _firstBytesAt.Value).TotalSeconds;
-        string rate = seconds > 0.05 ? $"  {Units.Size(value.ReceivedBytes / seconds)}/s" : "";
+        return seconds > 0.05 ? $"  {Units.Size(value.ReceivedBytes / seconds)}/s" : "";
+    }
+
+    private static string Bar(SnapshotProgress value)
+    {
         if (value.ExpectedBytes <= 0)
         {
-            return $"{Units.Size(value.ReceivedBytes)}{rate}";
+            return Units.Size(value.ReceivedBytes);
         }
 
         double share = Math.Min(1, (double)value.ReceivedBytes / value.ExpectedBytes);
         int filled = (int)(share * BarWidth);
         string bar = new string('█', filled) + new string('░', BarWidth - filled);
         string percent = (share * 100).ToString("0", CultureInfo.InvariantCulture);
-        return $"{bar} {percent,3} %  {Units.Size(value.ReceivedBytes)} of {Units.Size(value.ExpectedBytes)}{rate}";
+        return $"{bar} {percent,3} %  {Units.Size(value.ReceivedBytes)} of {Units.Size(value.ExpectedBytes)}";
     }
 }

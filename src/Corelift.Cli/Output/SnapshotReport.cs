@@ -13,12 +13,18 @@ internal static class SnapshotReport
         string core = path ?? "standard output";
         string name = result.Process.Summary?.Name ?? "";
         Say($"{name} (pid {result.Record.Pid}): {Units.Count(result.ThreadCount, "thread")}, "
-            + $"{Units.Count(result.RegionCount, "region")}, by {result.Record.Strategy}");
+            + $"{Units.Count(result.RegionCount, "region")}, by {result.Record.Strategy}"
+            + (result.Rounds.Count == 0 ? "" : $" in {Units.Count(result.Rounds.Count, "live round")}"));
         Say($"{pause}; its threads stopped within {Units.Time(result.Skew)}");
         Say($"{core}: {Units.Size(result.CapturedBytes)} of memory in {Units.Time(result.Elapsed)} ({Units.Size(result.CapturedBytes / seconds)}/s)");
         if (path is not null)
         {
             Say($"next: gdb -q {Quote(WithoutDeleted(result.Process.Executable))} -c {Quote(path)}");
+        }
+
+        if (result.IsPartial)
+        {
+            console.Error.WriteLine($"corelift: the core is PARTIAL, memory is missing: {TerminalText.Escape(result.PartialBecause)}");
         }
 
         foreach (string warning in result.Warnings)
@@ -32,6 +38,8 @@ internal static class SnapshotReport
     internal static void WriteJson(Utf8JsonWriter writer, SnapshotResult result)
     {
         writer.WriteString("core", result.Path ?? "-");
+        writer.WriteBoolean("partial", result.IsPartial);
+        writer.WriteString("partial_because", result.PartialBecause);
         writer.WriteNumber("pid", result.Record.Pid);
         writer.WriteString("name", result.Process.Summary?.Name ?? "");
         writer.WriteString("executable", result.Process.Executable);
@@ -44,9 +52,11 @@ internal static class SnapshotReport
         writer.WriteNumber("vmas", result.VmaCount);
         writer.WriteNumber("regions", result.RegionCount);
         writer.WriteNumber("bytes_captured", result.CapturedBytes);
+        writer.WriteNumber("bytes_received", result.ReceivedBytes);
         writer.WriteNumber("bytes_packed", result.PackedBytes);
         writer.WriteNumber("bytes_in_holes", result.HoleBytes);
         writer.WriteNumber("core_bytes", result.FileLengthBytes);
+        writer.WriteNumber("unreferenced_bytes", result.Record.UnreferencedBytes);
         writer.WriteString("stopped_at", result.Record.StoppedAt);
         writer.WriteMicroseconds("pause_us", result.Pause);
         writer.WriteMicroseconds("skew_us", result.Skew);
@@ -56,6 +66,17 @@ internal static class SnapshotReport
             writer.WriteStartObject();
             writer.WriteString("name", phase.Name);
             writer.WriteMicroseconds("us", Units.FromNanoseconds(phase.Ns));
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+        writer.WriteStartArray("rounds");
+        foreach (Elf.RecordRound round in result.Rounds)
+        {
+            writer.WriteStartObject();
+            writer.WriteNumber("round", round.Round);
+            writer.WriteNumber("bytes", round.MemoryBytes);
+            writer.WriteMicroseconds("us", Units.FromNanoseconds(round.Ns));
             writer.WriteEndObject();
         }
 

@@ -6,12 +6,14 @@ namespace Corelift.Cli.Output;
 internal static class VerificationReport
 {
     private const int MostRanges = 20;
+    private const int MostRounds = 8;
 
     internal static void Print(CliSession session, string path, long lengthBytes, CoreVerification verification)
     {
         string verdict = verification switch
         {
             { IsSound: false } => "NOT SOUND",
+            { Record.IsPartial: true } => "PARTIAL: sound, but memory is missing",
             { Record: null } => "sound",
             _ => "whole and sound",
         };
@@ -31,6 +33,7 @@ internal static class VerificationReport
     {
         writer.WriteString("core", path);
         writer.WriteBoolean("sound", verification.IsSound);
+        writer.WriteBoolean("partial", verification.Record?.IsPartial ?? false);
         writer.WriteStartArray("findings");
         foreach (CoreFinding finding in verification.Findings)
         {
@@ -75,11 +78,15 @@ internal static class VerificationReport
             ("strategy", record.Strategy),
             ("content", record.Content),
             ("pause", phases.Length == 0 ? pause : $"{pause} ({phases})"),
+            ("live rounds", Rounds(record)),
             ("skew", Units.Time(Units.FromNanoseconds(record.SkewNs))),
-            ("threads", record.ThreadStops.Count == 0 ? "" : Units.Count(record.ThreadStops.Count + (record.Omitted?.ThreadStops ?? 0), "thread")),
+            ("threads", Threads(record)),
             ("memory", record.Totals is { } totals
                 ? $"{Units.Size(totals.MemoryBytes)} in {Units.Count((long)Math.Min(totals.Chunks, long.MaxValue), "chunk")}, digest xxh3:{totals.Digest:x16}"
-                : "unknown: the snapshot did not come to its end"));
+                : "unknown: the snapshot did not come to its end"),
+            ("in no segment", record.UnreferencedBytes == 0
+                ? ""
+                : $"{Units.Size(record.UnreferencedBytes)} of zeros, where live memory was that was gone at the instant"));
         PrintAll(session, "because", record.Reasons, record.Omitted?.Reasons);
         PrintAll(session, "warning", record.Warnings, record.Omitted?.Warnings);
         PrintRanges(
@@ -92,6 +99,28 @@ internal static class VerificationReport
             "without bytes",
             [.. record.Holes.Select(range => $"0x{range.Start:x}-0x{range.End:x}  {Units.Size(range.End - (double)range.Start)}  {range.Reason}")],
             record.Omitted?.Holes);
+    }
+
+    private static string Rounds(SnapshotRecord record) => record.Rounds.Count == 0
+        ? ""
+        : $"{record.Rounds.Count + (record.Omitted?.Rounds ?? 0)}: " + string.Join(", ", record.Rounds.Take(MostRounds).Select(
+            round => $"{Units.Size(round.MemoryBytes)} in {Units.Time(Units.FromNanoseconds(round.Ns))}"))
+            + (record.Rounds.Count > MostRounds ? " ..." : "");
+
+    private static string Threads(SnapshotRecord record)
+    {
+        if (record.ThreadStops.Count == 0)
+        {
+            return "";
+        }
+
+        RecordThreadStop first = record.ThreadStops.MinBy(stop => stop.StoppedAfterNs)!;
+        RecordThreadStop last = record.ThreadStops.MaxBy(stop => stop.StoppedAfterNs)!;
+        return $"{Units.Count(record.ThreadStops.Count + (record.Omitted?.ThreadStops ?? 0), "thread")}, stopped after "
+            + $"{Stopped(first)} to {Stopped(last)}";
+
+        static string Stopped(RecordThreadStop stop) =>
+            $"{Units.Time(Units.FromNanoseconds(stop.StoppedAfterNs))} ({stop.Name}, tid {stop.Tid})";
     }
 
     private static void PrintAll(CliSession session, string word, IReadOnlyList<string> sentences, int? omitted)

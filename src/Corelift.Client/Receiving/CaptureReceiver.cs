@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Corelift.Client.Wire;
 using Corelift.Elf;
 using Corelift.V1;
@@ -12,9 +11,7 @@ namespace Corelift.Client.Receiving;
 /// </summary>
 internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits, IProgress<SnapshotProgress>? progress) : IDisposable
 {
-    private static readonly TimeSpan s_progressInterval = TimeSpan.FromMilliseconds(50);
-
-    private readonly long _startedAt = Stopwatch.GetTimestamp();
+    private readonly ProgressReporter _progress = new(progress);
     private Stage _stage = Stage.Started;
     private CaptureStarted? _started;
     private Instant? _instant;
@@ -24,8 +21,6 @@ internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits,
     private CoreWriter? _writer;
     private MemoryReceiver? _memory;
     private CaptureTrailer? _trailer;
-    private TimeSpan _reportedAt;
-    private (Stage Stage, uint Round) _reported;
 
     private enum Stage
     {
@@ -89,7 +84,7 @@ internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits,
                 break;
         }
 
-        Report(force: (_stage, _memory?.Round ?? 0) != _reported);
+        Report(force: false);
     }
 
     /// <summary>Writes the vendor note, once the stream has ended after its trailer.</summary>
@@ -115,21 +110,14 @@ internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits,
             HoleBytes = _memory.Holes.Sum(hole => (long)(hole.End - hole.Start)),
             FileLengthBytes = _writer.FileLengthBytes,
             Digest = _memory.Digest,
-            Elapsed = Stopwatch.GetElapsedTime(_startedAt),
+            Elapsed = _progress.Elapsed,
             Warnings = record.Warnings,
         };
     }
 
+    /// <summary>Tells how far it is, if there is news of which it is time to tell.</summary>
     internal void Report(bool force)
     {
-        TimeSpan elapsed = Stopwatch.GetElapsedTime(_startedAt);
-        if (progress is null || (!force && elapsed - _reportedAt < s_progressInterval))
-        {
-            return;
-        }
-
-        _reportedAt = elapsed;
-        _reported = (_stage, _memory?.Round ?? 0);
         SnapshotPhase phase = _stage switch
         {
             Stage.Started => SnapshotPhase.Planning,
@@ -138,14 +126,7 @@ internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits,
             Stage.End => SnapshotPhase.Complete,
             _ => SnapshotPhase.Receiving,
         };
-        ulong expected = _started?.Plan.Bytes?.TotalBytes ?? 0;
-        progress.Report(new SnapshotProgress(
-            phase, (long)Math.Min(ReceivedBytes, long.MaxValue), (long)Math.Min(expected, long.MaxValue), elapsed)
-        {
-            Round = (int)(_memory?.Round ?? 0),
-            RoundCount = (int)(_memory?.LastRound ?? 0),
-            RoundBytes = (long)Math.Min(_memory?.RoundBytes ?? 0, long.MaxValue),
-        });
+        _progress.Report(phase, _memory, _started?.Plan.Bytes?.TotalBytes ?? 0, force);
     }
 
     public void Dispose()

@@ -63,6 +63,17 @@ public sealed partial class SyntheticCapture
         return capture;
     }
 
+    /// <summary>A capture by strategy fork whose image was dropped before the stack was read.</summary>
+    public static SyntheticCapture Partial()
+    {
+        SyntheticCapture capture = WithMemory();
+        capture.Memory.RemoveRange(3, 2);
+        capture.Memory.Add(NewHole(StackStart, StackPages, HoleReason.Dropped));
+        capture.Trailer = capture.Sums();
+        capture.Trailer.PartialBecause = "the image was dropped: memory of the cgroup ran out";
+        return capture;
+    }
+
     /// <summary>Address of a page of the heap.</summary>
     public static ulong Data(int page) => DataStart + ((ulong)page * PageSize);
 
