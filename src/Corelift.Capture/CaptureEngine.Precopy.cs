@@ -1,4 +1,5 @@
 #pragma warning disable CA2000 // What is made here is owned by the session, lease or channel that it goes to.
+using Corelift.Capture.Planning;
 using Corelift.Capture.Sessions;
 using Corelift.Capture.Worker;
 using Corelift.Linux;
@@ -8,6 +9,32 @@ namespace Corelift.Capture;
 /// <content>Strategy precopy: a worker that tracks writes, live rounds, and then the instant.</content>
 public sealed partial class CaptureEngine
 {
+    private static readonly TimeSpan s_trackingRound = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>
+    /// Plans with a tracking round: measures for a moment how fast the target writes to its memory. One thread of it is stopped
+    /// for less than a millisecond.
+    /// </summary>
+    /// <returns>The plan; with a warning instead of the rate where nothing can be tracked.</returns>
+    /// <exception cref="CaptureException">It cannot be captured, or not as asked; the target runs.</exception>
+    public async Task<CapturePlan> PlanWithRoundAsync(ProcessRef target, CaptureRequest request, CancellationToken cancellationToken)
+    {
+        CapturePlan plan = Plan(target, request);
+        if (plan.Strategy != CaptureStrategy.Precopy)
+        {
+            return plan with { Warnings = [.. plan.Warnings, "no tracking round was made: strategy precopy would not be used"] };
+        }
+
+        await using CaptureUnderWay capture = await BeginAsync(target, request, cancellationToken).ConfigureAwait(false);
+        if (capture.Live is null)
+        {
+            return capture.Plan;
+        }
+
+        ulong rate = await capture.Live.MeasureRateAsync(s_trackingRound, cancellationToken).ConfigureAwait(false);
+        return CapturePlanner.WithRate(plan, rate);
+    }
+
     private async Task<CaptureUnderWay> BeginPrecopyAsync(
         ProcessRef target, CaptureRequest request, CapturePlan plan, IDisposable taken, CancellationToken cancellationToken)
     {

@@ -189,6 +189,9 @@ public sealed record CapturePlan
     /// <summary>Bytes that fork copies in the pause.</summary>
     public required ulong PauseCopyBytes { get; init; }
 
+    /// <summary>Bytes a second that the target was found to write anew; null where that was not measured.</summary>
+    public ulong? DirtyBytesPerSecond { get; init; }
+
     /// <summary>Number of tasks.</summary>
     public required int ThreadCount { get; init; }
 

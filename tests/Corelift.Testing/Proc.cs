@@ -49,6 +49,10 @@ public static class Proc
     /// <summary>Children, their children, and so on.</summary>
     public static int[] Descendants(int pid) => [.. Children(pid).SelectMany(child => Descendants(child).Prepend(child))];
 
+    /// <summary>Whether a userfaultfd tracks writes to a mapping of the process (VmFlags "uw"; proc(5)).</summary>
+    public static bool TracksWrites(int pid) =>
+        Lines($"/proc/{pid}/smaps").Any(line => line.StartsWith("VmFlags:", StringComparison.Ordinal) && (line + ' ').Contains(" uw ", StringComparison.Ordinal));
+
     /// <summary>Processes with this comm.</summary>
     public static int[] Named(string name) => [.. Numbers("/proc").Where(pid => Status(pid, "Name") == name)];
 

@@ -72,6 +72,7 @@ public sealed partial class TargetBaseline
             facts[$"mapping {Blanks().Replace(line, " ")}"] = "there";
         }
 
+        facts["writes are tracked"] = Proc.TracksWrites(pid) ? "yes" : "no";
         foreach (string file in (string[])["oom_score_adj", "coredump_filter", "personality", "timerslack_ns", "cgroup"])
         {
             facts[file] = string.Join('|', Proc.Lines($"/proc/{pid}/{file}"));

@@ -26,12 +26,14 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         _log = log;
     }
 
-    public override Task<PlanResponse> Plan(PlanRequest request, ServerCallContext context)
+    public override async Task<PlanResponse> Plan(PlanRequest request, ServerCallContext context)
     {
         Linux.ProcessRef target = RequestLimits.ToTarget(request.Ref);
         Capture.CaptureRequest wanted = RequestLimits.ToRequest(request.Options, _engine.Options);
-        Capture.CapturePlan plan = _engine.Plan(target, wanted);
-        return Task.FromResult(new PlanResponse { Process = _describer.Describe(target), Plan = plan.ToWire(wanted.Content) });
+        Capture.CapturePlan plan = request.TrackingRound
+            ? await _engine.PlanWithRoundAsync(target, wanted, context.CancellationToken)
+            : _engine.Plan(target, wanted);
+        return new PlanResponse { Process = _describer.Describe(target), Plan = plan.ToWire(wanted.Content) };
     }
 
     public override async Task Capture(V1.CaptureRequest request, IServerStreamWriter<CaptureResponse> stream, ServerCallContext context)
@@ -179,6 +181,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
             CapturedRangeBytes = session.CapturedRangeBytes,
             WasGroupStopped = session.WasGroupStopped,
         };
+        instant.Setup = session.Setup > TimeSpan.Zero ? Duration.FromTimeSpan(session.Setup) : null;
         instant.Reasons.AddRange(session.Reasons);
         instant.Rounds.AddRange(session.Rounds.Select(round => round.ToWire()));
         PausePhases phases = session.Phases;

@@ -97,6 +97,11 @@ internal static class WireMapping
             ThreadCount = (uint)plan.ThreadCount,
             VmaCount = (uint)plan.VmaCount,
         };
+        if (plan.DirtyBytesPerSecond is { } rate)
+        {
+            wire.DirtyBytesPerSecond = rate;
+        }
+
         wire.Reasons.AddRange(plan.Reasons);
         wire.Warnings.AddRange(plan.Warnings);
         return wire;

@@ -71,6 +71,21 @@ internal static class CapturePlanner
         };
     }
 
+    /// <summary>A plan for strategy precopy with what a tracking round found.</summary>
+    internal static CapturePlan WithRate(CapturePlan plan, ulong bytesPerSecond)
+    {
+        const double LastLookMilliseconds = 3; // between the last copy before the stop and the stop
+        double copy = bytesPerSecond * LastLookMilliseconds / 1000 / GibiByte * CopyPerGibibyteMilliseconds;
+        string found = string.Create(
+            CultureInfo.InvariantCulture, $"precopy: the target writes {bytesPerSecond / 1e6:F0} MB/s to memory that it had not just written to");
+        return plan with
+        {
+            DirtyBytesPerSecond = bytesPerSecond,
+            EstimatedPause = plan.EstimatedPause + TimeSpan.FromMilliseconds(copy),
+            Reasons = [.. plan.Reasons, found],
+        };
+    }
+
     /// <summary>Why a fork image must not be made of this target, or null.</summary>
     internal static string? ForkHazard(TargetFacts facts)
     {

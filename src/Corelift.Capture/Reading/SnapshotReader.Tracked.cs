@@ -62,6 +62,22 @@ public sealed partial class SnapshotReader
         return sum;
     }
 
+    /// <summary>Counts everything as not written to from now on, without reading any of it.</summary>
+    internal void TakeAll()
+    {
+        foreach (CaptureRegion region in _sources.Regions)
+        {
+            for (ulong start = region.Start; region.Source == RegionSource.Tracked && start < region.End; start += SliceBytes)
+            {
+                _taken.Clear();
+                if (LivePagemap.TakeWritten(start, start + Math.Min(SliceBytes, region.End - start), _scratch, _taken) != Linux.Errno.None)
+                {
+                    throw Gone();
+                }
+            }
+        }
+    }
+
     private IEnumerable<MemoryPart> ReadTaken(CaptureRegion region, bool isFirst)
     {
         bool isFile = region.Consistency == Consistency.File;

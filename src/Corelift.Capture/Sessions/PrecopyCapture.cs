@@ -96,6 +96,21 @@ public sealed class PrecopyCapture : IAsyncDisposable
         _rounds.Add(new LiveRound(_rounds.Count + 1, bytes, Stopwatch.GetElapsedTime(began)));
     }
 
+    /// <summary>Measures how fast the target writes to memory that it has not written to just before; reads none of it.</summary>
+    /// <returns>Bytes a second.</returns>
+    internal async Task<ulong> MeasureRateAsync(TimeSpan window, CancellationToken cancellationToken)
+    {
+        _ = Guarded(() =>
+        {
+            _reader.TakeAll();
+            return true;
+        });
+        long began = Stopwatch.GetTimestamp();
+        await Task.Delay(window, cancellationToken).ConfigureAwait(false);
+        ulong bytes = Guarded(_reader.MeasureWritten);
+        return (ulong)(bytes / Stopwatch.GetElapsedTime(began).TotalSeconds);
+    }
+
     /// <summary>Stops the target; when the answer is there, it runs again.</summary>
     internal async Task<WorkerMessageIn> TakeInstantAsync(CancellationToken cancellationToken)
     {
