@@ -35,6 +35,66 @@ public sealed partial class CaptureEngine
         }
     }
 
+    private async Task<CaptureUnderWay> BeginPrecopyAsync(
+        ProcessRef target, CaptureRequest request, CapturePlan plan, IDisposable taken, CancellationToken cancellationToken)
+    {
+        _journal.Note(target);
+        WorkerConnection worker = WorkerConnection.Start(
+            _options.WorkerExecutable,
+            new WorkerRequest
+            {
+                Task = WorkerTask.Precopy,
+                Pid = target.Pid,
+                StartTimeTicks = target.StartTimeTicks,
+                Strategy = plan.Strategy,
+                Content = request.Content,
+                StopBudgetNanoseconds = request.StopBudget.Ticks * 100,
+                PauseCopyLimitBytes = request.PrecopyCopyLimitBytes,
+                SpoolLimitBytes = SpoolLimit(),
+            },
+            null);
+        try
+        {
+            using WorkerMessageIn tracking = await worker.NextAsync(cancellationToken).ConfigureAwait(false);
+            var live = new PrecopyCapture(target, worker, tracking, TryOpen(target));
+            bool handedOver = false;
+            return new CaptureUnderWay(
+                plan,
+                live,
+                async token =>
+                {
+                    using WorkerMessageIn instant = await live.TakeInstantAsync(token).ConfigureAwait(false);
+                    SnapshotSession session = FromInstant(target, plan, instant, live, () => EndAsync(target, worker, taken));
+                    handedOver = true;
+                    _sessions.TryAdd(session, 0);
+                    return session;
+                },
+                async () =>
+                {
+                    await live.DisposeAsync().ConfigureAwait(false);
+                    if (!handedOver)
+                    {
+                        if (live.IsStopping)
+                        {
+                            worker.Kill(); // wherever it is: whoever it holds runs at once
+                        }
+
+                        await EndAsync(target, worker, taken).ConfigureAwait(false);
+                    }
+                });
+        }
+        catch (Exception failure)
+        {
+            if (failure is OperationCanceledException)
+            {
+                worker.Kill();
+            }
+
+            await EndAsync(target, worker, taken).ConfigureAwait(false);
+            throw;
+        }
+    }
+
     private async Task<SnapshotSession> CaptureInWorkerAsync(
         ProcessRef target, CaptureRequest request, CapturePlan plan, IDisposable taken, CancellationToken cancellationToken)
     {
@@ -58,7 +118,7 @@ public sealed partial class CaptureEngine
         try
         {
             using WorkerMessageIn instant = await worker.NextAsync(cancellationToken).ConfigureAwait(false);
-            return FromInstant(target, plan, instant, () => EndAsync(target, worker, taken));
+            return FromInstant(target, plan, instant, null, () => EndAsync(target, worker, taken));
         }
         catch (Exception failure)
         {
@@ -72,7 +132,8 @@ public sealed partial class CaptureEngine
         }
     }
 
-    private SnapshotSession FromInstant(ProcessRef target, CapturePlan plan, WorkerMessageIn instant, Func<ValueTask> end)
+    private SnapshotSession FromInstant(
+        ProcessRef target, CapturePlan plan, WorkerMessageIn instant, PrecopyCapture? live, Func<ValueTask> end)
     {
         using SharedBuffer report = SharedBuffer.Open(instant.TakeDescriptor(WorkerDescriptors.Report)!);
         (ReportHeader header, ReportParts parts) = CaptureReport.Read(report);
@@ -83,6 +144,8 @@ public sealed partial class CaptureEngine
             Vmas = MapsParser.Parse(parts.Maps, ProcfsLimits.Default),
             Extents = parts.Extents,
             Unreadable = parts.Unreadable,
+            Written = parts.Written,
+            Live = live?.Coverage,
             PauseCopy = copy is null ? null : SharedBuffer.Open(copy),
             Memory = instant.TakeDescriptor(WorkerDescriptors.Memory),
             Pagemap = instant.TakeDescriptor(WorkerDescriptors.Pagemap),
@@ -98,7 +161,10 @@ public sealed partial class CaptureEngine
         {
             _sessions.TryRemove(session!, out _);
             await end().ConfigureAwait(false);
-        });
+        })
+        {
+            Rounds = live?.Rounds ?? [],
+        };
         instant.KeepTaken();
         return session;
     }

@@ -43,21 +43,33 @@ public sealed partial class CaptureEngine : IAsyncDisposable
         return CapturePlanner.Plan(facts, request, Resources(request), refuse: false);
     }
 
-    /// <summary>Takes a snapshot. When this returns, the target runs, unless the plan says that it is streamed while stopped.</summary>
-    /// <exception cref="CaptureException">There is no snapshot, and the target runs.</exception>
+    /// <summary>Begins a capture: plans it, and with strategy precopy begins to track what the target writes.</summary>
+    /// <exception cref="CaptureException">It cannot be captured, or not as asked; the target runs.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; the target runs, and nothing is left behind.</exception>
-    public async Task<SnapshotSession> CaptureAsync(ProcessRef target, CaptureRequest request, CancellationToken cancellationToken)
+    public async Task<CaptureUnderWay> BeginAsync(ProcessRef target, CaptureRequest request, CancellationToken cancellationToken)
     {
         OwnProcesses.ThrowIfOwn(target.Pid);
         (ProcessRef identity, CapturePlan plan) = PlanStrictly(target, request);
         IDisposable taken = _registry.Take(identity);
         try
         {
-            SnapshotSession session = plan.StreamsWhileStopped
-                ? await StreamWhileStoppedAsync(identity, request, plan, taken, cancellationToken).ConfigureAwait(false)
-                : await CaptureInWorkerAsync(identity, request, plan, taken, cancellationToken).ConfigureAwait(false);
-            _sessions.TryAdd(session, 0);
-            return session;
+            if (plan.Strategy == CaptureStrategy.Precopy)
+            {
+                try
+                {
+                    return await BeginPrecopyAsync(identity, request, plan, taken, cancellationToken).ConfigureAwait(false);
+                }
+                catch (CaptureException failure) when (failure.Failure == CaptureFailure.PrecopyNotPossible && request.Strategy == CaptureStrategy.Auto)
+                {
+                    taken = _registry.Take(identity);
+                    plan = PlanStrictly(identity, request with { CanTrack = false }).Plan;
+                    plan = plan with { Reasons = [failure.Message, .. plan.Reasons] };
+                }
+            }
+
+            IDisposable held = taken;
+            return new CaptureUnderWay(
+                plan, null, token => CaptureAsync(identity, request, plan, held, token), () => { held.Dispose(); return ValueTask.CompletedTask; });
         }
         catch
         {
@@ -66,15 +78,27 @@ public sealed partial class CaptureEngine : IAsyncDisposable
         }
     }
 
+    private async Task<SnapshotSession> CaptureAsync(
+        ProcessRef identity, CaptureRequest request, CapturePlan plan, IDisposable taken, CancellationToken cancellationToken)
+    {
+        SnapshotSession session = plan.StreamsWhileStopped
+            ? await StreamWhileStoppedAsync(identity, request, plan, taken, cancellationToken).ConfigureAwait(false)
+            : await CaptureInWorkerAsync(identity, request, plan, taken, cancellationToken).ConfigureAwait(false);
+        _sessions.TryAdd(session, 0);
+        return session;
+    }
+
     /// <summary>Captures a target that is stopped under a lease, as it stands; it stays stopped.</summary>
-    /// <exception cref="CaptureException">No such lease.</exception>
-    public SnapshotSession CaptureLease(StopLease lease, CaptureRequest request)
+    /// <exception cref="CaptureException">Its memory cannot be read.</exception>
+    public CaptureUnderWay BeginLease(StopLease lease, CaptureRequest request)
     {
         ArgumentNullException.ThrowIfNull(lease);
         using ProcessDirectory directory = ProcessDirectory.Open(lease.Target.Pid);
         TargetFacts facts = TargetFacts.Read(directory);
         CapturePlan plan = CapturePlanner.Plan(facts, request with { Strategy = CaptureStrategy.Direct }, Resources(request), refuse: false);
-        return FromLease(lease, request, plan with { Reasons = ["direct: the target is stopped under a lease"] }, () => ValueTask.CompletedTask);
+        plan = plan with { Reasons = ["direct: the target is stopped under a lease"] };
+        SnapshotSession session = FromLease(lease, request, plan, () => ValueTask.CompletedTask);
+        return new CaptureUnderWay(plan, null, _ => Task.FromResult(session), () => ValueTask.CompletedTask);
     }
 
     /// <summary>Stops a target under a lease.</summary>
@@ -157,7 +181,8 @@ public sealed partial class CaptureEngine : IAsyncDisposable
         return file;
     }
 
-    private CaptureResources Resources(CaptureRequest request) => new(SpoolLimit(), request.PauseCopyLimitBytes);
+    private CaptureResources Resources(CaptureRequest request) =>
+        new(SpoolLimit(), request.PauseCopyLimitBytes, _options.CanTrackWrites && request.CanTrack && request.SinkCanSeek);
 
     private long SpoolLimit() => _options.SpoolDirectory is null ? MemorySpoolLimit() : DiskSpoolLimit(_options.SpoolDirectory);
 

@@ -27,6 +27,12 @@ public sealed record CaptureEngineOptions
     /// <summary>Bytes that strategy fork copies in the pause where the client names none.</summary>
     public long DefaultPauseCopyLimitBytes { get; init; } = 64L << 20;
 
+    /// <summary>Bytes of shared memory that strategy precopy copies in the pause where the client names none.</summary>
+    public long DefaultPrecopyCopyLimitBytes { get; init; } = 4L << 20;
+
+    /// <summary>Whether the kernel tracks writes to another process's memory: strategy precopy needs that.</summary>
+    public bool CanTrackWrites { get; init; }
+
     /// <summary>Most memory for strategy direct's spool; 0 takes a quarter of what is available when it is needed.</summary>
     public long SpoolBytes { get; init; }
 

@@ -57,6 +57,9 @@ public enum CaptureFailure
     /// <summary>The kernel or a limit refused the fork.</summary>
     ForkRefused,
 
+    /// <summary>Strategy precopy cannot track what this target writes.</summary>
+    PrecopyNotPossible,
+
     /// <summary>The worker ended unexpectedly.</summary>
     WorkerLost,
 

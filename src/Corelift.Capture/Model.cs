@@ -13,6 +13,9 @@ public enum CaptureStrategy
 
     /// <summary>A copy-on-write image is made while the target is stopped, and read while it runs.</summary>
     Fork,
+
+    /// <summary>Memory is read while the target runs; only what it wrote meanwhile is copied while it is stopped.</summary>
+    Precopy,
 }
 
 /// <summary>How much of the memory is captured.</summary>
@@ -45,6 +48,9 @@ public enum Consistency : byte
 
     /// <summary>Shared memory copied in the pause: other processes could write to it.</summary>
     Shared,
+
+    /// <summary>Shared memory read while the target ran: what the target wrote since is of the instant, what others wrote is not.</summary>
+    SharedLive,
 }
 
 /// <summary>Why a range has no bytes; the values are those of the wire contract's HoleReason.</summary>
@@ -73,6 +79,9 @@ public enum HoleCause : byte
 
     /// <summary>A device mapping.</summary>
     Device = 8,
+
+    /// <summary>Given up before it was read, for the target's sake.</summary>
+    Dropped = 9,
 }
 
 /// <summary>Where a region's bytes are read from.</summary>
@@ -92,6 +101,14 @@ public enum RegionSource : byte
 
     /// <summary>The mem file of the target while it runs.</summary>
     LivePages,
+
+    /// <summary>
+    /// Strategy precopy: read while the target ran; what was written since is in the pause copy, or in the image.
+    /// </summary>
+    Tracked,
+
+    /// <summary>Strategy precopy: a mapped file that this process cannot write to, read while the target runs.</summary>
+    LiveFile,
 }
 
 /// <summary>A part of a VMA and what happens to it. Half-open and page-aligned.</summary>
@@ -119,10 +136,25 @@ public sealed record CaptureRequest
 
     /// <summary>Most bytes of shared and unforkable memory that strategy fork copies in the pause.</summary>
     public required long PauseCopyLimitBytes { get; init; }
+
+    /// <summary>Bytes of shared memory that strategy precopy copies in the pause; the rest is tracked.</summary>
+    public required long PrecopyCopyLimitBytes { get; init; }
+
+    /// <summary>Whether strategy precopy has not been found impossible for this target.</summary>
+    internal bool CanTrack { get; init; } = true;
+
+    /// <summary>Whether the client can write at any place of its core: strategy precopy needs that.</summary>
+    public bool SinkCanSeek { get; init; } = true;
 }
 
 /// <summary>The pause by phase, in nanoseconds; a phase that did not happen is 0.</summary>
-public readonly record struct PausePhases(long Interrupt, long Registers, long Copy, long Fork, long Resume);
+public readonly record struct PausePhases(long Interrupt, long Registers, long Scan, long Copy, long Fork, long Resume);
+
+/// <summary>What one round of strategy precopy read before the stop.</summary>
+/// <param name="Number">From 1.</param>
+/// <param name="MemoryBytes">Bytes read, zeros included.</param>
+/// <param name="Duration">From the look at what was written until the last byte was taken.</param>
+public readonly record struct LiveRound(int Number, ulong MemoryBytes, TimeSpan Duration);
 
 /// <summary>What a plan or a capture would do with a target.</summary>
 public sealed record CapturePlan

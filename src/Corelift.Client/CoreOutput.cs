@@ -6,6 +6,7 @@ namespace Corelift.Client;
 internal sealed class CoreOutput : IDisposable
 {
     private const int BufferBytes = 64 * 1024;
+    private const int MostPartials = 1000; // partial cores of one name; then it is time to look at them
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite; // a core holds secrets
 
     private readonly bool _ownsStream;
@@ -23,7 +24,7 @@ internal sealed class CoreOutput : IDisposable
 
     internal Stream Stream { get; }
 
-    /// <summary>Full path that the core has or will have; null for a stream.</summary>
+    /// <summary>Full path that a whole core will have; null for a stream.</summary>
     internal string? FinalPath { get; }
 
     internal static CoreOutput ForStream(Stream stream) => new(stream, ownsStream: false, null, null, overwrite: false);
@@ -50,24 +51,33 @@ internal sealed class CoreOutput : IDisposable
         }
     }
 
-    /// <summary>Gives the core its final name. Only a whole core comes here.</summary>
-    internal void Commit()
+    /// <summary>Gives the core its final name. Only a core whose stream came to its end comes here.</summary>
+    /// <param name="isPartial">
+    /// Whether memory is missing. It then never takes the name of a whole core, nor replaces one: it gets the suffix
+    /// ".partial", and a number where that name is taken, too.
+    /// </param>
+    /// <returns>Its full path; null for a stream.</returns>
+    internal string? Commit(bool isPartial)
     {
         try
         {
             if (!_ownsStream)
             {
                 Stream.Flush();
-                return;
+                return null;
             }
 
             Stream.Dispose();
-            if (_partialPath is not null)
+            if (_partialPath is null)
             {
-                VerifyFree(FinalPath!, _overwrite);
-                File.Move(_partialPath, FinalPath!, _overwrite);
-                _partialPath = null;
+                return FinalPath;
             }
+
+            string name = isPartial ? NameOfPartial() : FinalPath!;
+            VerifyFree(name, _overwrite);
+            File.Move(_partialPath, name, _overwrite);
+            _partialPath = null;
+            return name;
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
@@ -96,6 +106,17 @@ internal sealed class CoreOutput : IDisposable
             File.Delete(_partialPath);
             _partialPath = null;
         }
+    }
+
+    private string NameOfPartial()
+    {
+        string name = $"{FinalPath}.partial";
+        for (int number = 2; !_overwrite && Path.Exists(name) && number < MostPartials; number++)
+        {
+            name = $"{FinalPath}.partial.{number}";
+        }
+
+        return name;
     }
 
     private static FileStreamOptions NewFile()

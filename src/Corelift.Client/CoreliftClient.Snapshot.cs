@@ -20,7 +20,8 @@ public sealed partial class CoreliftClient
 
     /// <summary>
     /// Captures a process into a core. The agent is not trusted: order, bounds, totals and digest of what it sends are
-    /// checked, and only a core that agrees with its trailer gets its name.
+    /// checked, and only a core that agrees with its trailer gets its name. One from which memory is missing, as the agent
+    /// says, gets that name with the suffix ".partial" (<see cref="SnapshotResult.IsPartial"/>).
     /// </summary>
     /// <param name="request">What to capture, and how.</param>
     /// <param name="destination">Where the core goes. A file that cannot be made is found out before the target is touched.</param>
@@ -36,8 +37,15 @@ public sealed partial class CoreliftClient
     {
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(destination);
-        CaptureRequest capture = request.ToCapture();
+        request.Verify();
         using CoreOutput output = destination.Open();
+        CaptureRequest capture = request.ToCapture(sinkCannotSeek: !output.Stream.CanSeek);
+        if (capture.Options is { Strategy: Strategy.Precopy, SinkCannotSeek: true })
+        {
+            throw new SnapshotException(SnapshotFailure.Output, "strategy precopy replaces what it sent before, so the core "
+                + $"must go to a file; {output.FinalPath ?? "the output stream"} cannot seek: take strategy auto, fork or direct");
+        }
+
         using CaptureReceiver receiver = new(output.Stream, request.Limits, progress);
         using AsyncServerStreamingCall<CaptureFrame> call = _invoker.AsyncServerStreamingCall(
             CaptureMethod.Instance, null, new CallOptions(cancellationToken: cancellation), capture);
@@ -55,8 +63,8 @@ public sealed partial class CoreliftClient
                 throw Broken(receiver, "the agent ended it without its trailer", null);
             }
 
-            SnapshotResult result = receiver.Finish(output.FinalPath);
-            output.Commit();
+            SnapshotResult result = receiver.Finish();
+            result = result with { Path = output.Commit(result.IsPartial) };
             receiver.Report(force: true);
             return result;
         }

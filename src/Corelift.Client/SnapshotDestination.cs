@@ -18,7 +18,8 @@ public sealed class SnapshotDestination
 
     /// <summary>
     /// A file. It is written beside its final name as .NAME.partial-RANDOM, with mode 0600, and gets the name only when
-    /// the snapshot is whole; otherwise it is deleted. A name below /dev that exists is written to as a stream.
+    /// the snapshot is whole; one that the agent calls partial gets NAME.partial, and any other is deleted. A name below
+    /// /dev that exists is written to as a stream.
     /// </summary>
     /// <param name="path">The final name.</param>
     /// <param name="overwrite">Whether a file of that name is replaced; otherwise it is refused before the target is touched.</param>
@@ -29,7 +30,7 @@ public sealed class SnapshotDestination
     }
 
     /// <summary>
-    /// A stream, left open. On one that cannot seek every zero is really written. What a snapshot that fails wrote to it
+    /// A stream, left open. On one that cannot seek every zero is really written, and strategy precopy is out. What a snapshot that fails wrote to it
     /// stays there, without the note that would make it a whole core.
     /// </summary>
     public static SnapshotDestination ToStream(Stream stream)

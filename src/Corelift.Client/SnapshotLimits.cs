@@ -9,7 +9,7 @@ public sealed record SnapshotLimits
     /// <summary>Most tasks.</summary>
     public int MaxThreads { get; init; } = 100_000;
 
-    /// <summary>Most VMAs. The kernel's own default (vm.max_map_count) is 65530.</summary>
+    /// <summary>Most VMAs, of the instant and, apart from them, before it. The kernel's own default (vm.max_map_count) is 65530.</summary>
     public int MaxVmas { get; init; } = 262_144;
 
     /// <summary>Most regions of all VMAs together.</summary>
@@ -30,9 +30,21 @@ public sealed record SnapshotLimits
     /// <summary>Longest auxiliary vector in bytes.</summary>
     public int MaxAuxvBytes { get; init; } = 16 * 1024;
 
-    /// <summary>Most holes found while reading. Neighbours that say the same count once.</summary>
+    /// <summary>
+    /// Most holes found while reading, at any time. Neighbours that say the same count once, but for those that come in one
+    /// live round.
+    /// </summary>
     public int MaxHoles { get; init; } = 1_048_576;
 
-    /// <summary>Most bytes of memory. Each address can come once only, so the captured ranges bound it as well.</summary>
+    /// <summary>Most ranges that are zero at the instant though they were not before. Neighbours count once.</summary>
+    public int MaxZeroRanges { get; init; } = 4_194_304;
+
+    /// <summary>Most live rounds.</summary>
+    public int MaxRounds { get; init; } = 1000;
+
+    /// <summary>
+    /// Most bytes of memory, over all live rounds and the instant. Each address can come once only in each of them, so the
+    /// captured ranges and the number of rounds bound it as well; the core's file they bound without the rounds.
+    /// </summary>
     public ulong MaxMemoryBytes { get; init; } = ulong.MaxValue;
 }

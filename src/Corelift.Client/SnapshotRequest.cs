@@ -23,29 +23,43 @@ public sealed record SnapshotRequest
     /// <summary>Most bytes of shared and unforkable memory that strategy fork copies in the pause; 0 for the agent's default.</summary>
     public ulong PauseCopyLimitBytes { get; init; }
 
+    /// <summary>Most bytes of memory that the agent reads a second; 0 for as fast as the client takes them.</summary>
+    public ulong RateLimitBytesPerSecond { get; init; }
+
+    /// <summary>Whether the target's threads are brought to stop at more nearly the same moment, as the contract has it.</summary>
+    public bool Quiesce { get; init; }
+
     /// <summary>Packing on the wire; unspecified is none.</summary>
     public Compression Compression { get; init; }
 
     /// <summary>What the client takes from an agent.</summary>
     public SnapshotLimits Limits { get; init; } = new();
 
-    internal CaptureOptions ToOptions() => new()
+    internal CaptureOptions ToOptions(bool sinkCannotSeek = false) => new()
     {
         Strategy = Strategy,
         Content = Content,
         StopBudget = StopBudget is { } budget ? Google.Protobuf.WellKnownTypes.Duration.FromTimeSpan(budget) : null,
         PauseCopyLimitBytes = PauseCopyLimitBytes,
         Compression = Compression,
+        RateLimitBytesPerSecond = RateLimitBytesPerSecond,
+        Quiesce = Quiesce,
+        SinkCannotSeek = sinkCannotSeek,
     };
 
-    internal CaptureRequest ToCapture()
+    /// <exception cref="ArgumentException">Neither a target nor a lease, or both.</exception>
+    internal void Verify()
     {
         if ((Target is null) == (LeaseId is null))
         {
             throw new ArgumentException("a snapshot needs either a target or a lease");
         }
+    }
 
-        CaptureRequest request = new() { Options = ToOptions() };
+    internal CaptureRequest ToCapture(bool sinkCannotSeek)
+    {
+        Verify();
+        CaptureRequest request = new() { Options = ToOptions(sinkCannotSeek) };
         if (LeaseId is not null)
         {
             request.LeaseId = LeaseId;

@@ -3,10 +3,13 @@ using Corelift.V1;
 
 namespace Corelift.Client;
 
-/// <summary>A snapshot that became a core, every byte of it checked against the trailer.</summary>
+/// <summary>
+/// A snapshot that became a core, every byte of it checked against the trailer. One that <see cref="IsPartial"/> lacks
+/// memory that it should have: the agent had to give it up.
+/// </summary>
 public sealed record SnapshotResult
 {
-    /// <summary>Full path of the core, or null where it went to a stream.</summary>
+    /// <summary>Full path of the core, with a suffix where it is partial; null where it went to a stream.</summary>
     public required string? Path { get; init; }
 
     /// <summary>What the core says of its own making.</summary>
@@ -36,8 +39,20 @@ public sealed record SnapshotResult
     /// <summary>Number of regions with bytes.</summary>
     public required int RegionCount { get; init; }
 
+    /// <summary>Whether memory is missing that the snapshot should have: <see cref="PartialBecause"/>.</summary>
+    public bool IsPartial => Record.IsPartial;
+
+    /// <summary>Why the snapshot is partial, from the agent; empty for a whole one.</summary>
+    public string PartialBecause => Record.PartialBecause;
+
+    /// <summary>The live rounds of strategy precopy, in their order.</summary>
+    public IReadOnlyList<RecordRound> Rounds => Record.Rounds;
+
     /// <summary>Bytes of memory in the core that are not left as holes of the file; zero pages are not among them.</summary>
     public required long CapturedBytes { get; init; }
+
+    /// <summary>Bytes of memory that came, before packing. More than are in the core where live rounds sent some twice.</summary>
+    public required long ReceivedBytes { get; init; }
 
     /// <summary>Bytes of memory as they came over the wire.</summary>
     public required long PackedBytes { get; init; }

@@ -75,6 +75,11 @@ public static class CoreVerifier
             findings.Error("vendor-note", "the vendor note has no totals: the snapshot did not come to its end");
         }
 
+        if (record.IsPartial)
+        {
+            findings.Warning("partial", $"memory is missing: {record.PartialBecause}");
+        }
+
         return record;
     }
 }

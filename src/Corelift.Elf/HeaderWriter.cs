@@ -4,10 +4,10 @@ using System.Text;
 namespace Corelift.Elf;
 
 /// <summary>
-/// Writes what stands before the memory, in order and through one small buffer: ELF header, program headers, section
-/// header 0, notes. Leaves the padding up to the first page to the caller.
+/// Writes ELF header, program headers, section header 0 and notes, in order and through one small buffer. Seeks only where
+/// the tables do not follow the ELF header. Leaves the padding up to the next part to the caller.
 /// </summary>
-internal sealed class HeaderWriter(Stream destination, CoreLayout layout, ushort machine)
+internal sealed class HeaderWriter(Stream destination, CoreLayout layout)
 {
     private const int BufferBytes = 64 * 1024;
 
@@ -17,6 +17,12 @@ internal sealed class HeaderWriter(Stream destination, CoreLayout layout, ushort
     internal void Write()
     {
         WriteElfHeader();
+        if (layout.TablesOffset != ElfAbi.HeaderBytes)
+        {
+            Flush();
+            destination.Position = layout.TablesOffset;
+        }
+
         WriteProgramHeaders();
         if (layout.CountsInSection)
         {
@@ -56,9 +62,9 @@ internal sealed class HeaderWriter(Stream destination, CoreLayout layout, ushort
         h[5] = ElfAbi.LittleEndian;
         h[6] = ElfAbi.CurrentVersion;
         BinaryPrimitives.WriteUInt16LittleEndian(h[16..], ElfAbi.TypeCore);
-        BinaryPrimitives.WriteUInt16LittleEndian(h[18..], machine);
+        BinaryPrimitives.WriteUInt16LittleEndian(h[18..], layout.Snapshot.Machine);
         BinaryPrimitives.WriteUInt32LittleEndian(h[20..], ElfAbi.CurrentVersion);
-        BinaryPrimitives.WriteUInt64LittleEndian(h[32..], ElfAbi.HeaderBytes); // e_phoff
+        BinaryPrimitives.WriteUInt64LittleEndian(h[32..], (ulong)layout.TablesOffset); // e_phoff
         BinaryPrimitives.WriteUInt64LittleEndian(h[40..], layout.CountsInSection ? (ulong)layout.SectionHeaderOffset : 0);
         BinaryPrimitives.WriteUInt16LittleEndian(h[52..], ElfAbi.HeaderBytes);
         BinaryPrimitives.WriteUInt16LittleEndian(h[54..], ElfAbi.ProgramHeaderBytes);
@@ -73,13 +79,14 @@ internal sealed class HeaderWriter(Stream destination, CoreLayout layout, ushort
         // p_memsz of a note is 0, as the kernel and gdb have it: it is no memory.
         WriteProgramHeader(
             ElfAbi.Note, 0, layout.NotesOffset, 0, (ulong)layout.Notes.SizeBytes, 0, ElfAbi.NoteAlignmentBytes);
-        long offset = layout.MemoryOffset;
+        long end = layout.MemoryOffset; // where bytes would stand of a segment that has none
         foreach (PlannedLoad load in layout.Loads)
         {
             ulong fileBytes = load.HasBytes ? load.SizeBytes : 0;
+            long offset = load.HasBytes ? layout.OffsetOf(load.Start) : end;
             WriteProgramHeader(
                 ElfAbi.Load, (uint)load.Flags & 7, offset, load.Start, fileBytes, load.SizeBytes, layout.PageSizeBytes);
-            offset += (long)fileBytes;
+            end = offset + (long)fileBytes;
         }
 
         WriteProgramHeader(

@@ -8,7 +8,7 @@ namespace Corelift.Elf;
 /// </summary>
 internal static class RecordFitter
 {
-    private const int ListCount = 6;
+    private const int ListCount = 7;
 
     internal static byte[] Fit(SnapshotRecord record, int maxBytes)
     {
@@ -66,7 +66,7 @@ internal static class RecordFitter
     }
 
     private static int[] Counts(SnapshotRecord r) =>
-        [r.Reasons.Count, r.Phases.Count, r.ThreadStops.Count, r.NotOfTheInstant.Count, r.Holes.Count, r.Warnings.Count];
+        [r.Reasons.Count, r.Phases.Count, r.ThreadStops.Count, r.NotOfTheInstant.Count, r.Holes.Count, r.Warnings.Count, r.Rounds.Count];
 
     private static long[] Sizes(SnapshotRecord r)
     {
@@ -79,6 +79,7 @@ internal static class RecordFitter
             Serialize(none with { NotOfTheInstant = r.NotOfTheInstant }).Length,
             Serialize(none with { Holes = r.Holes }).Length,
             Serialize(none with { Warnings = r.Warnings }).Length,
+            Serialize(none with { Rounds = r.Rounds }).Length,
         ];
     }
 
@@ -90,6 +91,7 @@ internal static class RecordFitter
         NotOfTheInstant = [.. r.NotOfTheInstant.Take(kept[3])],
         Holes = [.. r.Holes.Take(kept[4])],
         Warnings = [.. r.Warnings.Take(kept[5])],
+        Rounds = [.. r.Rounds.Take(kept[6])],
         Omitted = new RecordOmissions
         {
             Reasons = counts[0] - kept[0],
@@ -98,6 +100,7 @@ internal static class RecordFitter
             NotOfTheInstant = counts[3] - kept[3],
             Holes = counts[4] - kept[4],
             Warnings = counts[5] - kept[5],
+            Rounds = counts[6] - kept[6],
         },
     };
 

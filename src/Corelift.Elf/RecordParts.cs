@@ -3,9 +3,15 @@ using System.Text.Json.Serialization;
 namespace Corelift.Elf;
 
 /// <summary>One phase of a pause.</summary>
-/// <param name="Name">"interrupt", "registers", "copy", "fork", "resume".</param>
+/// <param name="Name">"interrupt", "registers", "scan", "copy", "fork", "resume".</param>
 /// <param name="Ns">How long it took, in nanoseconds.</param>
 public sealed record RecordPhase(string Name, long Ns);
+
+/// <summary>One round of strategy precopy.</summary>
+/// <param name="Round">Its number, from 1.</param>
+/// <param name="MemoryBytes">Bytes that it read, zeros included.</param>
+/// <param name="Ns">How long it took, in nanoseconds.</param>
+public sealed record RecordRound(int Round, ulong MemoryBytes, long Ns);
 
 /// <summary>When a task stopped.</summary>
 /// <param name="Tid">Its id.</param>
@@ -16,7 +22,7 @@ public sealed record RecordThreadStop(int Tid, string Name, long StoppedAfterNs)
 /// <summary>A half-open range whose bytes may not be of the instant.</summary>
 /// <param name="Start">First address.</param>
 /// <param name="End">First address after it.</param>
-/// <param name="Consistency">"file", "live", "shared".</param>
+/// <param name="Consistency">"file", "live", "shared", "shared-live".</param>
 /// <param name="Why">One sentence.</param>
 public sealed record RecordInconsistency(
     [property: JsonConverter(typeof(HexJsonConverter))] ulong Start,
@@ -62,4 +68,7 @@ public sealed record RecordOmissions
 
     /// <summary>Left out of <see cref="SnapshotRecord.Warnings"/>.</summary>
     public int Warnings { get; init; }
+
+    /// <summary>Left out of <see cref="SnapshotRecord.Rounds"/>.</summary>
+    public int Rounds { get; init; }
 }

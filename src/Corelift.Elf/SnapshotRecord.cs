@@ -51,6 +51,15 @@ public sealed record SnapshotRecord
     /// <summary>The pause by phase, in the order they came.</summary>
     public IReadOnlyList<RecordPhase> Phases { get; init => field = value ?? []; } = [];
 
+    /// <summary>Strategy precopy: the rounds before the stop, in their order.</summary>
+    public IReadOnlyList<RecordRound> Rounds { get; init => field = value ?? []; } = [];
+
+    /// <summary>Why memory is missing that the snapshot should have, or empty for a whole one.</summary>
+    public string PartialBecause { get; init => field = value ?? ""; } = "";
+
+    /// <summary>Bytes in the file that belong to no segment: live memory of addresses that were gone at the instant.</summary>
+    public long UnreferencedBytes { get; init; }
+
     /// <summary>Host name of the agent.</summary>
     public string Host { get; init => field = value ?? ""; } = "";
 
@@ -94,6 +103,10 @@ public sealed record SnapshotRecord
     [JsonIgnore]
     public bool IsComplete => Totals is not null;
 
+    /// <summary>Whether memory is missing that the snapshot should have.</summary>
+    [JsonIgnore]
+    public bool IsPartial => PartialBecause.Length > 0;
+
     /// <summary>
     /// Writes the record as JSON, UTF-8, in ASCII characters only. Neighbouring ranges that say the same become one first.
     /// If the result is still too long, entries are left out from the end of the longest lists and counted in
@@ -133,5 +146,6 @@ public sealed record SnapshotRecord
 
     private bool HasNullEntries() =>
         Reasons.Any(e => e is null) || Phases.Any(e => e is null) || ThreadStops.Any(e => e is null)
-        || NotOfTheInstant.Any(e => e is null) || Holes.Any(e => e is null) || Warnings.Any(e => e is null);
+        || NotOfTheInstant.Any(e => e is null) || Holes.Any(e => e is null) || Warnings.Any(e => e is null)
+        || Rounds.Any(e => e is null);
 }

@@ -3,7 +3,7 @@ namespace Corelift.Elf;
 /// <summary>Checks a snapshot before anything is laid out: it may come from another machine and is not trusted.</summary>
 internal static class SnapshotRules
 {
-    private const int SmallestPageBytes = 4096;
+    internal const int SmallestPageBytes = 4096;
     private const int LargestPageBytes = 64 * 1024;
 
     /// <exception cref="CoreFormatException">The snapshot cannot become a core.</exception>
@@ -14,14 +14,36 @@ internal static class SnapshotRules
             throw new CoreFormatException($"ELF machine {snapshot.Machine} is not supported: only 62 (x86-64)");
         }
 
-        int pageSizeBytes = snapshot.PageSizeBytes;
+        CheckPageSize(snapshot.PageSizeBytes);
+        CheckThreads(snapshot.Threads);
+        CheckVmas(snapshot.Vmas, (ulong)snapshot.PageSizeBytes);
+    }
+
+    /// <exception cref="CoreFormatException">No page has this size.</exception>
+    internal static void CheckPageSize(int pageSizeBytes)
+    {
         if (pageSizeBytes is < SmallestPageBytes or > LargestPageBytes || !int.IsPow2(pageSizeBytes))
         {
             throw new CoreFormatException($"page size {pageSizeBytes} is not a power of two from 4096 to 65536");
         }
+    }
 
-        CheckThreads(snapshot.Threads);
-        CheckVmas(snapshot.Vmas, (ulong)pageSizeBytes);
+    /// <summary>The same ranges, each checked as it comes.</summary>
+    /// <exception cref="CoreFormatException">One is empty, not page-aligned, or begins before the end of the one before.</exception>
+    internal static IEnumerable<(ulong Start, ulong End)> Checked(IEnumerable<(ulong Start, ulong End)> ranges, ulong pageSizeBytes)
+    {
+        ulong last = 0;
+        foreach ((ulong start, ulong end) in ranges)
+        {
+            CheckRange("range", start, end, pageSizeBytes);
+            if (start < last)
+            {
+                throw new CoreFormatException($"range at 0x{start:x} is out of order or overlaps the one before");
+            }
+
+            last = end;
+            yield return (start, end);
+        }
     }
 
     private static void CheckThreads(IReadOnlyList<CoreThread> threads)

@@ -57,6 +57,11 @@ public sealed class HostileAgentTests
         ("memory twice", c => c.Memory.Insert(1, c.Memory[1]), SnapshotFailure.Violation, "out of order"),
         ("memory out of order", c => c.Memory.Reverse(0, 2), SnapshotFailure.Violation, "out of order"),
         ("memory of a later round", c => c.Memory[1].Memory.Round = 1, SnapshotFailure.Violation, "round 1"),
+        ("zeros without live rounds", c => c.Memory.Insert(2, SyntheticCapture.NewZero(SyntheticCapture.Data(256), 1)), SnapshotFailure.Violation, "Zero"),
+        ("rounds that did not come", c => c.Instant.Rounds.Add(new LiveRound { Round = 1 }), SnapshotFailure.Violation, "no live VMAs"),
+        ("strategy precopy without rounds", c => c.Instant.Strategy = Strategy.Precopy, SnapshotFailure.Violation, "no live VMAs"),
+        ("a hole where memory came", c => c.Memory[3].Hole.Range = SyntheticCapture.Range(SyntheticCapture.StackStart + 4096, 4096), SnapshotFailure.Violation, "otherwise"),
+        ("memory dropped, but the snapshot whole", c => c.Memory[3].Hole.Reason = HoleReason.Dropped, SnapshotFailure.Violation, "dropped"),
         ("empty memory", c => c.Memory[1].Memory = new MemoryChunk { Address = SyntheticCapture.DataStart }, SnapshotFailure.Violation, "0 bytes"),
         ("length of four billion", c => c.Memory[1].Memory.LengthBytes = uint.MaxValue, SnapshotFailure.Violation, "4294967295 bytes"),
         ("length beyond the data", c => c.Memory[1].Memory.LengthBytes--, SnapshotFailure.Violation, "does not unpack"),
@@ -190,7 +195,7 @@ public sealed class HostileAgentTests
             agent => agent.CaptureWith(SyntheticCapture.WithMemory().Messages()), SnapshotFailure.LimitExceeded, "1048576 bytes", limits);
     }
 
-    private static async Task AssertRefusedAsync(
+    internal static async Task AssertRefusedAsync(
         Action<AgentScript> script, SnapshotFailure? failure, string says, SnapshotLimits? limits = null)
     {
         await using ScriptedAgent agent = await ScriptedAgent.StartAsync();

@@ -29,12 +29,14 @@ public sealed partial class BigCoreTests : IDisposable
     }
 
     [Theory]
-    [InlineData(65_532, false)] // 65,534 headers: the most that e_phnum counts
-    [InlineData(65_533, true)] // 65,535: PN_XNUM
-    [InlineData(70_000, true)]
-    public void Headers_beyond_65534_are_counted_in_section_header_0(int vmas, bool inSection)
+    [InlineData(65_532, false, false)] // 65,534 headers: the most that e_phnum counts
+    [InlineData(65_533, true, false)] // 65,535: PN_XNUM
+    [InlineData(70_000, true, false)]
+    [InlineData(65_532, false, true)]
+    [InlineData(65_533, true, true)]
+    public void Headers_beyond_65534_are_counted_in_section_header_0(int vmas, bool inSection, bool isLate)
     {
-        string file = Write(Samples.Snapshot(1, Samples.Alternating(vmas)));
+        string file = Write(Samples.Snapshot(1, Samples.Alternating(vmas)), isLate: isLate);
 
         string header = Tool.Run("readelf", "-hW", file);
         Assert.Equal(inSection, header.Contains("Number of program headers:         65535 (", StringComparison.Ordinal));
@@ -46,11 +48,11 @@ public sealed partial class BigCoreTests : IDisposable
         Assert.Empty(CoreVerifier.Verify(core).Findings);
     }
 
-    [Fact]
-    public void Gdb_reads_memory_of_a_core_with_more_headers_than_e_phnum_counts()
+    [Theory, InlineData(false), InlineData(true)]
+    public void Gdb_reads_memory_of_a_core_with_more_headers_than_e_phnum_counts(bool isLate)
     {
         CoreVma[] vmas = Samples.Alternating(70_000);
-        string file = Write(Samples.Snapshot(1, vmas), w => w.WriteMemory(vmas[69_900].Start, [0x2a, 0, 0, 0]));
+        string file = Write(Samples.Snapshot(1, vmas), w => w.WriteMemory(vmas[69_900].Start, [0x2a, 0, 0, 0]), isLate);
 
         string output = Tool.Run("gdb", "-nx", "-batch", "-ex", $"core-file {file}", "-ex", $"x/dw 0x{vmas[69_900].Start:x}");
 
@@ -124,11 +126,18 @@ public sealed partial class BigCoreTests : IDisposable
         return writer.ProgramHeaderCount;
     }
 
-    private string Write(CoreSnapshot snapshot, Action<CoreWriter>? fill = null)
+    private string Write(CoreSnapshot snapshot, Action<CoreWriter>? fill = null, bool isLate = false)
     {
         string file = _folder.Path(Guid.NewGuid().ToString("N"));
         using FileStream stream = new(file, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read, 0);
-        using CoreWriter writer = CoreWriter.Create(stream, snapshot);
+        using CoreWriter writer = isLate
+            ? CoreWriter.CreateLive(stream, Page, snapshot.Vmas.Where((_, i) => i % 3 == 0).Select(v => (v.Start, v.End)))
+            : CoreWriter.Create(stream, snapshot);
+        if (isLate)
+        {
+            writer.BeginInstant(snapshot);
+        }
+
         fill?.Invoke(writer);
         writer.Complete(Samples.Json);
         return file;

@@ -39,6 +39,7 @@ public sealed class CoreVerifierTests
         { "vendor-note", CoreFindingSeverity.Information, c => Set(c, Find(c, 0x434C0001) + 8, 99) },
         { "vendor-note", CoreFindingSeverity.Error, c => Set(c, Find(c, 0x434C0001) + 12 + 12, (byte)'x') }, // not JSON
         { "vendor-note", CoreFindingSeverity.Error, _ => Samples.SmallCore(record: new SnapshotRecord()) }, // no totals
+        { "partial", CoreFindingSeverity.Warning, _ => Samples.SmallCore(record: new SnapshotRecord { PartialBecause = "dropped", Totals = new(1, 1, 1) }) },
         { "vendor-note", CoreFindingSeverity.Warning, _ => Samples.SmallCore(record: new SnapshotRecord { FormatVersion = 2, Totals = new(1, 1, 1) }) },
     };
 

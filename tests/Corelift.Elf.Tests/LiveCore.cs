@@ -42,7 +42,21 @@ public sealed class LiveCore : IDisposable
             Gcore = _folder.Path($"gcore.{process.Id}");
             Ours = _folder.Path("ours");
             using CoreFile core = CoreFile.Open(File.OpenRead(Gcore));
-            Rewrite(core, File.ReadAllLines($"/proc/{process.Id}/maps"), process.Id);
+            Describe(core, File.ReadAllLines($"/proc/{process.Id}/maps"), process.Id);
+            using (FileStream stream = new(Ours, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read, 0))
+            using (CoreWriter writer = CoreWriter.Create(stream, Snapshot))
+            {
+                Fill(core, writer);
+            }
+
+            Late = _folder.Path("late");
+            using (FileStream stream = new(Late, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read, 0))
+            using (CoreWriter writer = CoreWriter.CreateLive(stream, Samples.Page, OnceLive()))
+            {
+                writer.WriteMemory(OnceLive()[0].Start, Samples.Pattern(Samples.Page, 1)); // replaced later
+                writer.BeginInstant(Snapshot);
+                Fill(core, writer);
+            }
         }
         finally
         {
@@ -57,6 +71,9 @@ public sealed class LiveCore : IDisposable
 
     internal string Ours { get; }
 
+    /// <summary>The same, of memory that was live in part: its headers stand at the end, and segments are cut and moved.</summary>
+    internal string Late { get; }
+
     internal CoreSnapshot Snapshot { get; private set; } = null!;
 
     public void Dispose() => _folder.Dispose();
@@ -64,7 +81,7 @@ public sealed class LiveCore : IDisposable
     internal string Gdb(string core, params string[] commands) =>
         Tool.Run("gdb", ["-nx", "-batch", "-iex", "set auto-load safe-path /", Program, core, .. commands.SelectMany(c => new[] { "-ex", c })]);
 
-    private void Rewrite(CoreFile core, string[] maps, int pid)
+    private void Describe(CoreFile core, string[] maps, int pid)
     {
         Snapshot = Samples.Snapshot() with
         {
@@ -78,8 +95,18 @@ public sealed class LiveCore : IDisposable
             Auxv = core.ReadNote(core.Notes.First(n => n is { Owner: "CORE", Type: 6 })),
             Vmas = [.. maps.Select(line => ToVma(core, line))],
         };
-        using FileStream stream = new(Ours, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read, 0);
-        using CoreWriter writer = CoreWriter.Create(stream, Snapshot);
+    }
+
+    /// <summary>Some regions whole, some from their second page on, and some not at all.</summary>
+    private (ulong Start, ulong End)[] OnceLive() =>
+    [
+        .. Snapshot.Vmas.SelectMany(v => v.Regions)
+            .Where((r, i) => r.HasBytes && i % 3 > 0 && r.End - r.Start > Samples.Page)
+            .Select((r, i) => (r.Start + ((ulong)(i % 2) * Samples.Page), r.End)),
+    ];
+
+    private void Fill(CoreFile core, CoreWriter writer)
+    {
         foreach (CoreRegion region in Snapshot.Vmas.SelectMany(v => v.Regions).Where(r => r.HasBytes))
         {
             byte[] bytes = new byte[region.End - region.Start];

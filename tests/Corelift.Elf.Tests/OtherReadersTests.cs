@@ -7,12 +7,12 @@ namespace Corelift.Elf.Tests;
 /// <summary>Other programs are the judges of what the writer makes, and gdb's core is a judge of the reader.</summary>
 public sealed partial class OtherReadersTests(LiveCore live) : IClassFixture<LiveCore>
 {
-    [Fact]
-    public void Gdb_shows_the_same_threads_frames_and_memory_as_of_its_own_core()
+    [Theory, InlineData(false), InlineData(true)]
+    public void Gdb_shows_the_same_threads_frames_and_memory_as_of_its_own_core(bool isLate)
     {
         string[] commands = ["info threads", "thread apply all bt", "print canary[8000]", "print canary", "info registers", "info proc cmdline", "print $_siginfo.si_signo"];
 
-        string ours = live.Gdb(live.Ours, commands);
+        string ours = live.Gdb(Core(isLate), commands);
         string theirs = live.Gdb(live.Gcore, commands);
 
         Assert.Contains("worker_waits", ours, StringComparison.Ordinal);
@@ -21,10 +21,10 @@ public sealed partial class OtherReadersTests(LiveCore live) : IClassFixture<Liv
         Assert.Equal(StateOf(theirs), StateOf(ours));
     }
 
-    [Fact]
-    public void Gdb_lists_the_mapped_files_of_the_process()
+    [Theory, InlineData(false), InlineData(true)]
+    public void Gdb_lists_the_mapped_files_of_the_process(bool isLate)
     {
-        string mappings = live.Gdb(live.Ours, "info proc mappings");
+        string mappings = live.Gdb(Core(isLate), "info proc mappings");
 
         foreach (CoreVma vma in live.Snapshot.Vmas.Where(v => v.Path.Length > 0))
         {
@@ -32,21 +32,39 @@ public sealed partial class OtherReadersTests(LiveCore live) : IClassFixture<Liv
         }
     }
 
-    [Fact]
-    public void Lldb_shows_frames_and_memory()
+    [Theory, InlineData(false), InlineData(true)]
+    public void Gdb_reads_every_byte_as_it_was(bool isLate)
     {
-        string output = Tool.Run("lldb", "-b", "-c", live.Ours, live.Program, "-o", "thread list", "-o", "bt all", "-o", "print (int)canary[8000]");
+        using TempFolder folder = new();
+        using CoreFile theirs = CoreFile.Open(File.OpenRead(live.Gcore));
+        CoreRegion[] regions = [.. live.Snapshot.Vmas.SelectMany(v => v.Regions).Where(r => r.HasBytes)];
+
+        live.Gdb(Core(isLate), [.. regions.Select(r => $"dump binary memory {folder.Path($"{r.Start:x}")} 0x{r.Start:x} 0x{r.End:x}")]);
+
+        Assert.True(regions.Length > 5);
+        Assert.All(regions, r =>
+        {
+            byte[] expected = new byte[r.End - r.Start];
+            Assert.Equal(expected.Length, theirs.Read(r.Start, expected));
+            Assert.True(expected.AsSpan().SequenceEqual(File.ReadAllBytes(folder.Path($"{r.Start:x}"))), $"0x{r.Start:x}");
+        });
+    }
+
+    [Theory, InlineData(false), InlineData(true)]
+    public void Lldb_shows_frames_and_memory(bool isLate)
+    {
+        string output = Tool.Run("lldb", "-b", "-c", Core(isLate), live.Program, "-o", "thread list", "-o", "bt all", "-o", "print (int)canary[8000]");
 
         Assert.Contains("worker_waits", output, StringComparison.Ordinal);
         Assert.Contains("deeper", output, StringComparison.Ordinal);
         Assert.Matches(@"\(int\) \$0 = 77", output);
     }
 
-    [Fact]
-    public void Elfutils_finds_frames_and_modules()
+    [Theory, InlineData(false), InlineData(true)]
+    public void Elfutils_finds_frames_and_modules(bool isLate)
     {
-        string stack = Tool.Run("eu-stack", "-e", live.Program, "--core", live.Ours);
-        string modules = Tool.Run("eu-unstrip", "-n", "--core", live.Ours);
+        string stack = Tool.Run("eu-stack", "-e", live.Program, "--core", Core(isLate));
+        string modules = Tool.Run("eu-unstrip", "-n", "--core", Core(isLate));
 
         Assert.Contains("worker_waits", stack, StringComparison.Ordinal);
         Assert.Contains("deeper", stack, StringComparison.Ordinal);
@@ -54,12 +72,12 @@ public sealed partial class OtherReadersTests(LiveCore live) : IClassFixture<Liv
         Assert.Contains("libc.so", modules, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void Readelf_and_elfutils_have_nothing_to_complain_about()
+    [Theory, InlineData(false), InlineData(true)]
+    public void Readelf_and_elfutils_have_nothing_to_complain_about(bool isLate)
     {
         string[] outputs =
         [
-            Tool.Run("readelf", "-hlnW", live.Ours), Tool.Run("eu-readelf", "-hln", live.Ours), Tool.Run("objdump", "-p", live.Ours),
+            Tool.Run("readelf", "-hlnW", Core(isLate)), Tool.Run("eu-readelf", "-hln", Core(isLate)), Tool.Run("objdump", "-p", Core(isLate)),
         ];
 
         Assert.All(outputs, o => Assert.DoesNotMatch("(?i)warning|error|invalid|corrupt|truncated", o));
@@ -92,10 +110,10 @@ public sealed partial class OtherReadersTests(LiveCore live) : IClassFixture<Liv
         Assert.Contains(verification.Findings, f => f is { Severity: CoreFindingSeverity.Information, Kind: "vendor-note" });
     }
 
-    [Fact]
-    public void Our_core_of_a_real_process_has_no_findings_at_all()
+    [Theory, InlineData(false), InlineData(true)]
+    public void Our_core_of_a_real_process_has_no_findings_at_all(bool isLate)
     {
-        using FileStream stream = File.OpenRead(live.Ours);
+        using FileStream stream = File.OpenRead(Core(isLate));
 
         CoreVerification verification = CoreVerifier.Verify(stream);
 
@@ -138,6 +156,8 @@ public sealed partial class OtherReadersTests(LiveCore live) : IClassFixture<Liv
             + $"1 S 0 -5 400100 1000 1001 4000 3999 3998 3997 [a-name-that-is-] [{arguments}]",
             fields);
     }
+
+    private string Core(bool isLate) => isLate ? live.Late : live.Ours;
 
     /// <summary>What gdb printed, from the threads on: before it stand the file's name and what loading said.</summary>
     private static string StateOf(string output) => output[output.IndexOf("Id   Target Id", StringComparison.Ordinal)..];

@@ -14,6 +14,9 @@ public sealed class SnapshotRecordTests
         PauseNs = 7_000_000,
         SkewNs = 8,
         Phases = [new("fork", 9)],
+        Rounds = [new(1, 16, 17), new(2, 18, 19)],
+        PartialBecause = "the image was dropped",
+        UnreferencedBytes = 20,
         Host = "höst",
         Kernel = "6.18.0",
         CaptureId = "c-1",
@@ -38,6 +41,7 @@ public sealed class SnapshotRecordTests
         Assert.Contains("\"digest\":\"0xfedcba9876543210\"", text, StringComparison.Ordinal);
         Assert.Contains("\"stopped_after_ns\":13", text, StringComparison.Ordinal);
         Assert.DoesNotContain("omitted", text, StringComparison.Ordinal);
+        Assert.Contains("\"partial_because\":\"the image was dropped\"", text, StringComparison.Ordinal);
         Assert.Equal(json, SnapshotRecord.Parse([.. json, .. " \n "u8]).ToJson());
         Assert.True(SnapshotRecord.Parse(json).IsComplete);
     }
@@ -63,6 +67,7 @@ public sealed class SnapshotRecordTests
     [InlineData("{\"holes\":null}")]
     [InlineData("{\"holes\":[null]}")]
     [InlineData("{\"warnings\":[null]}")]
+    [InlineData("{\"rounds\":[null]}")]
     [InlineData("{\"host\":null}")]
     [InlineData("{\"host\":\"\\ud800\"}")]
     [InlineData("{\"holes\":[{\"start\":1,\"end\":\"0x1\",\"reason\":\"\"}]}")]
@@ -101,6 +106,7 @@ public sealed class SnapshotRecordTests
         {
             ThreadStops = [.. Enumerable.Range(1, 10_000).Select(i => new RecordThreadStop(i, "worker", i))],
             Holes = [.. Enumerable.Range(0, 65_530).Select(i => new RecordHole((ulong)i * 2, ((ulong)i * 2) + 1, "device"))],
+            Rounds = [.. Enumerable.Range(1, 1000).Select(i => new RecordRound(i, 1, 1))],
         };
 
         byte[] json = record.ToJson(maxBytes);
@@ -109,6 +115,7 @@ public sealed class SnapshotRecordTests
         Assert.InRange(json.Length, maxBytes / 2, maxBytes); // fits, and uses the room
         Assert.Equal(65_530, parsed.Holes.Count + parsed.Omitted!.Holes);
         Assert.Equal(10_000, parsed.ThreadStops.Count + parsed.Omitted.ThreadStops);
+        Assert.Equal(1000, parsed.Rounds.Count + parsed.Omitted.Rounds);
         Assert.Equal(s_full.Warnings, parsed.Warnings);
         Assert.Equal(s_full.Totals, parsed.Totals);
     }

@@ -29,7 +29,7 @@ internal static class AgentHost
         SelfProtection.DisableCoreDumps();
         SelfProtection.CreateFilesPrivately();
 
-        WebApplication app = Build(options);
+        WebApplication app = Build(options, features);
         await using (app.ConfigureAwait(false))
         {
             ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Corelift.Agent");
@@ -54,13 +54,13 @@ internal static class AgentHost
         return ExitCodes.Ok;
     }
 
-    private static WebApplication Build(AgentOptions options)
+    private static WebApplication Build(AgentOptions options, KernelFeatures features)
     {
         // Nothing is read from the working directory or the environment: this process has power over every other.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = "/" });
         AddLogging(builder.Logging, options);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = s_stopPatience);
-        AddServices(builder.Services, options);
+        AddServices(builder.Services, options, features);
         AddServer(builder, options);
         WebApplication app = builder.Build();
         app.Use((context, next) =>
@@ -76,11 +76,11 @@ internal static class AgentHost
         return app;
     }
 
-    private static void AddServices(IServiceCollection services, AgentOptions options)
+    private static void AddServices(IServiceCollection services, AgentOptions options, KernelFeatures features)
     {
         services.AddSingleton<ShutdownGate>();
         services.AddSingleton<ProcessDescriber>();
-        services.AddSingleton(_ => new CaptureEngine(ToEngine(options)));
+        services.AddSingleton(_ => new CaptureEngine(ToEngine(options, features)));
         services.AddHostedService<EngineLifetime>();
         services.AddSingleton<CallInterceptor>();
         services.AddGrpc(grpc =>
@@ -95,7 +95,7 @@ internal static class AgentHost
         services.Configure<HealthCheckPublisherOptions>(health => health.Delay = TimeSpan.Zero);
     }
 
-    private static CaptureEngineOptions ToEngine(AgentOptions options) => new()
+    private static CaptureEngineOptions ToEngine(AgentOptions options, KernelFeatures features) => new()
     {
         WorkerExecutable = Environment.ProcessPath ?? throw new StartRefusedException("cannot find the agent's own program file: mount /proc"),
         StateDirectory = options.StateDirectory,
@@ -106,6 +106,7 @@ internal static class AgentHost
         SpoolBytes = options.SpoolBytes,
         SpoolDirectory = options.SpoolDirectory,
         MaxCaptures = options.MaxCaptures,
+        CanTrackWrites = features is { WriteProtectAsync: FeatureState.Present, PagemapScan: FeatureState.Present },
     };
 
     private static void AddServer(WebApplicationBuilder builder, AgentOptions options)

@@ -32,6 +32,8 @@ internal sealed class ChunkWriter : IDisposable
 
     internal ulong HoleBytes { get; private set; }
 
+    internal ulong ZeroBytes { get; private set; }
+
     internal ulong Digest => _digest.GetCurrentHashAsUInt64();
 
     /// <summary>A hole as a message.</summary>
@@ -41,11 +43,18 @@ internal sealed class ChunkWriter : IDisposable
         return new Wire.Hole { Range = WireMapping.ToRange(part.Address, part.Address + part.HoleBytes), Reason = part.Hole.ToWire() };
     }
 
+    /// <summary>Zeros that replace what a live round said, as a message.</summary>
+    internal Wire.ZeroRange ToZero(in MemoryPart part)
+    {
+        ZeroBytes += part.HoleBytes;
+        return new Wire.ZeroRange { Range = WireMapping.ToRange(part.Address, part.Address + part.HoleBytes) };
+    }
+
     /// <summary>
     /// Bytes as a message. It wraps the part's buffer, or ours, and must be serialised before the next part is read; gRPC does
     /// that before its write returns.
     /// </summary>
-    internal Wire.MemoryChunk ToChunk(in MemoryPart part)
+    internal Wire.MemoryChunk ToChunk(in MemoryPart part, uint round)
     {
         Span<byte> header = stackalloc byte[16];
         BinaryPrimitives.WriteUInt64LittleEndian(header, part.Address);
@@ -59,6 +68,7 @@ internal sealed class ChunkWriter : IDisposable
         return new Wire.MemoryChunk
         {
             Address = part.Address,
+            Round = round,
             LengthBytes = (uint)part.Bytes.Length,
             Compression = compression,
             Data = UnsafeByteOperations.UnsafeWrap(packed),

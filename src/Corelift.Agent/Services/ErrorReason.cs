@@ -19,6 +19,7 @@ internal enum ErrorReason
     SpoolTooSmall,
     ForkNotSafe,
     ForkRefused,
+    PrecopyNotPossible,
     WorkerLost,
     LeaseNotFound,
     NoSuchThread,

@@ -25,7 +25,7 @@ internal static class RequestLimits
                 Wire.Strategy.Unspecified => CaptureStrategy.Auto,
                 Wire.Strategy.Direct => CaptureStrategy.Direct,
                 Wire.Strategy.Fork => CaptureStrategy.Fork,
-                Wire.Strategy.Precopy => throw RpcErrors.Unimplemented("this agent has no strategy precopy: ask for fork or direct, or let it choose"),
+                Wire.Strategy.Precopy => CaptureStrategy.Precopy,
                 _ => throw RpcErrors.InvalidField("options.strategy", $"is {(int)wire.Strategy}, which is no strategy"),
             },
             Content = wire.Content switch
@@ -39,6 +39,10 @@ internal static class RequestLimits
             PauseCopyLimitBytes = wire.PauseCopyLimitBytes == 0
                 ? budgets.DefaultPauseCopyLimitBytes
                 : (long)Math.Min(wire.PauseCopyLimitBytes, 1UL << 40),
+            PrecopyCopyLimitBytes = wire.PauseCopyLimitBytes == 0
+                ? budgets.DefaultPrecopyCopyLimitBytes
+                : (long)Math.Min(wire.PauseCopyLimitBytes, 1UL << 40),
+            SinkCanSeek = !wire.SinkCannotSeek,
         };
     }
 

@@ -51,16 +51,25 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         string id = Guid.NewGuid().ToString("N");
         CoreProcessInfo info = CoreInfo.Read(target.Pid);
 
-        SnapshotSession session = lease is null
-            ? await _engine.CaptureAsync(target, wanted, context.CancellationToken)
-            : _engine.CaptureLease(lease, wanted);
-        await using (session)
+        await using CaptureUnderWay capture = lease is null
+            ? await _engine.BeginAsync(target, wanted, context.CancellationToken)
+            : _engine.BeginLease(lease, wanted);
+        using var chunks = new ChunkWriter(compression);
+
+        // Where there are no live rounds, what goes wrong with the stop is said before anything else is.
+        SnapshotSession? session = capture.Live is null ? await capture.TakeInstantAsync(context.CancellationToken) : null;
+        await stream.WriteAsync(new CaptureResponse { Started = Started(id, process, capture.Plan, wanted.Content) }, context.CancellationToken);
+        if (capture.Live is { } live)
         {
-            AgentLog.CaptureTaken(_log, id, target.Pid, session.Plan.Strategy, session.ThreadCount, session.Pause?.TotalMilliseconds ?? -1);
-            await stream.WriteAsync(new CaptureResponse { Started = Started(id, process, session, wanted.Content) }, context.CancellationToken);
+            await WriteRoundsAsync(live, chunks, stream, context.CancellationToken);
+            session = await capture.TakeInstantAsync(context.CancellationToken);
+        }
+
+        await using (session!)
+        {
+            AgentLog.CaptureTaken(_log, id, target.Pid, session!.Strategy, session.ThreadCount, session.Pause?.TotalMilliseconds ?? -1);
             await WriteInstantAsync(session, info, target.Pid, stream, context.CancellationToken);
-            using var chunks = new ChunkWriter(compression);
-            await WriteMemoryAsync(session, chunks, stream, context.CancellationToken);
+            await WriteMemoryAsync(session.Reader.Read(), chunks, round: 0, stream, context.CancellationToken);
             TimeSpan? stopped = null;
             if (session.StillStopped && lease is null)
             {
@@ -78,11 +87,11 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         }
     }
 
-    private static CaptureStarted Started(string id, Process process, SnapshotSession session, CaptureContent content) => new()
+    private static CaptureStarted Started(string id, Process process, Capture.CapturePlan plan, CaptureContent content) => new()
     {
         CaptureId = id,
         Process = process,
-        Plan = session.Plan.ToWire(content),
+        Plan = plan.ToWire(content),
         PageSizeBytes = PageBytes,
         AgentVersion = Agent.AgentVersion.Text,
         HostName = Environment.MachineName,
@@ -105,31 +114,60 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
             }
         }
 
-        var vmas = new InstantVmas();
+        foreach (List<V1.CapturedVma> list in InMessages(session.Vmas))
+        {
+            var message = new InstantVmas();
+            message.Vmas.AddRange(list);
+            await stream.WriteAsync(new CaptureResponse { Vmas = message }, cancellationToken);
+        }
+    }
+
+    /// <summary>VMAs in lists that fit a message each; the last one may be empty only where there are none.</summary>
+    private static IEnumerable<List<V1.CapturedVma>> InMessages(IReadOnlyList<Capture.CapturedVma> vmas)
+    {
+        var list = new List<V1.CapturedVma>();
         int bytes = 0;
-        foreach (Capture.CapturedVma vma in session.Vmas)
+        foreach (Capture.CapturedVma vma in vmas)
         {
             V1.CapturedVma wire = vma.ToWire();
             int size = wire.CalculateSize() + 8;
             if (bytes + size > VmaMessageBytes)
             {
-                await stream.WriteAsync(new CaptureResponse { Vmas = vmas }, cancellationToken);
-                vmas = new InstantVmas();
+                yield return list;
+                list = [];
                 bytes = 0;
             }
 
-            vmas.Vmas.Add(wire);
+            list.Add(wire);
             bytes += size;
         }
 
-        await stream.WriteAsync(new CaptureResponse { Vmas = vmas }, cancellationToken);
+        yield return list;
+    }
+
+    /// <summary>Strategy precopy: what is read while the target runs.</summary>
+    private static async Task WriteRoundsAsync(
+        PrecopyCapture live, ChunkWriter chunks, IServerStreamWriter<CaptureResponse> stream, CancellationToken cancellationToken)
+    {
+        List<List<V1.CapturedVma>> lists = [.. InMessages(live.Vmas)];
+        for (int i = 0; i < lists.Count; i++)
+        {
+            var message = new LiveVmas { IsLast = i == lists.Count - 1 };
+            message.Vmas.AddRange(lists[i]);
+            await stream.WriteAsync(new CaptureResponse { LiveVmas = message }, cancellationToken);
+        }
+
+        while (live.WantsRound())
+        {
+            await WriteMemoryAsync(live.ReadRound(), chunks, round: (uint)live.Rounds.Count + 1, stream, cancellationToken);
+        }
     }
 
     private static Instant Instant(SnapshotSession session, CoreProcessInfo info)
     {
         var instant = new Instant
         {
-            Strategy = session.Plan.Strategy.ToWire(),
+            Strategy = session.Strategy.ToWire(),
             StoppedAt = Timestamp.FromDateTimeOffset(session.StoppedAt),
             Pause = session.Pause is { } pause ? Duration.FromTimeSpan(pause) : null,
             Skew = Duration.FromTimeSpan(session.Skew),
@@ -140,9 +178,12 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
             CapturedRangeBytes = session.CapturedRangeBytes,
             WasGroupStopped = session.WasGroupStopped,
         };
+        instant.Reasons.AddRange(session.Reasons);
+        instant.Rounds.AddRange(session.Rounds.Select(round => round.ToWire()));
         PausePhases phases = session.Phases;
         AddPhase(instant, "interrupt", phases.Interrupt);
         AddPhase(instant, "registers", phases.Registers);
+        AddPhase(instant, "scan", phases.Scan);
         AddPhase(instant, "copy", phases.Copy);
         AddPhase(instant, "fork", phases.Fork);
         AddPhase(instant, "resume", phases.Resume);
@@ -158,18 +199,22 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
     }
 
     private static async Task WriteMemoryAsync(
-        SnapshotSession session, ChunkWriter chunks, IServerStreamWriter<CaptureResponse> stream, CancellationToken cancellationToken)
+        IEnumerable<MemoryPart> parts, ChunkWriter chunks, uint round, IServerStreamWriter<CaptureResponse> stream, CancellationToken cancellationToken)
     {
         var message = new CaptureResponse();
-        foreach (MemoryPart part in session.Reader.Read())
+        foreach (MemoryPart part in parts)
         {
-            if (part.IsHole)
+            if (part.IsZero)
+            {
+                message.Zero = chunks.ToZero(part);
+            }
+            else if (part.IsHole)
             {
                 message.Hole = chunks.ToHole(part);
             }
             else
             {
-                message.Memory = chunks.ToChunk(part);
+                message.Memory = chunks.ToChunk(part, round);
             }
 
             await stream.WriteAsync(message, cancellationToken);
@@ -185,6 +230,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
             PackedBytes = chunks.PackedBytes,
             Digest = chunks.Digest,
             HoleBytes = chunks.HoleBytes,
+            ZeroBytes = chunks.ZeroBytes,
             Elapsed = Duration.FromTimeSpan(TimeProvider.System.GetElapsedTime(began)),
             Pause = stopped is { } pause ? Duration.FromTimeSpan(pause) : null,
         };

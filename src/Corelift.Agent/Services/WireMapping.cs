@@ -16,10 +16,18 @@ internal static class WireMapping
     internal static Duration ToDuration(long nanoseconds) =>
         new() { Seconds = nanoseconds / NanosecondsPerSecond, Nanos = (int)(nanoseconds % NanosecondsPerSecond) };
 
+    internal static Wire.LiveRound ToWire(this LiveRound round) => new()
+    {
+        Round = (uint)round.Number,
+        MemoryBytes = round.MemoryBytes,
+        Duration = Duration.FromTimeSpan(round.Duration),
+    };
+
     internal static Wire.Strategy ToWire(this CaptureStrategy strategy) => strategy switch
     {
         CaptureStrategy.Direct => Wire.Strategy.Direct,
         CaptureStrategy.Fork => Wire.Strategy.Fork,
+        CaptureStrategy.Precopy => Wire.Strategy.Precopy,
         _ => Wire.Strategy.Unspecified,
     };
 
@@ -38,6 +46,7 @@ internal static class WireMapping
         Consistency.File => Wire.Consistency.File,
         Consistency.Live => Wire.Consistency.Live,
         Consistency.Shared => Wire.Consistency.Shared,
+        Consistency.SharedLive => Wire.Consistency.SharedLive,
         _ => Wire.Consistency.Unspecified,
     };
 

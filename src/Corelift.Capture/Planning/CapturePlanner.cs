@@ -4,7 +4,10 @@ using Corelift.Linux.Procfs;
 namespace Corelift.Capture.Planning;
 
 /// <summary>What the agent has to spend on a capture.</summary>
-internal sealed record CaptureResources(long SpoolBytes, long PauseCopyLimitBytes);
+/// <param name="SpoolBytes">Most memory or disk for what strategy direct copies.</param>
+/// <param name="PauseCopyLimitBytes">Most bytes that strategy fork copies in the pause.</param>
+/// <param name="CanTrack">Whether strategy precopy is to be had: kernel, sink, and nothing found against it before.</param>
+internal sealed record CaptureResources(long SpoolBytes, long PauseCopyLimitBytes, bool CanTrack);
 
 /// <summary>Chooses a strategy from facts, with its reasons, and refuses rather than harm the target.</summary>
 internal static class CapturePlanner
@@ -15,6 +18,7 @@ internal static class CapturePlanner
     private const double ForkPerGibibyteMilliseconds = 30;
     private const double CopyPerGibibyteMilliseconds = 450;
     private const double StreamPerGibibyteMilliseconds = 3000;
+    private const double ScanPerGibibyteMilliseconds = 0.6;
     private const double FixedMilliseconds = 1;
     private const double GibiByte = 1L << 30;
 
@@ -31,7 +35,7 @@ internal static class CapturePlanner
         CaptureBytesByKind bytes = CaptureBytesByKind.Sum(facts.Vmas, selector, facts.Status.ThreadCount, request.Content);
         var reasons = new List<string>();
         var warnings = new List<string>();
-        CaptureStrategy strategy = Choose(facts, request, bytes, reasons);
+        CaptureStrategy strategy = Choose(facts, request, bytes, resources, reasons);
         bool streams = strategy == CaptureStrategy.Direct && (long)bytes.Total > resources.SpoolBytes;
         if (streams)
         {
@@ -40,7 +44,7 @@ internal static class CapturePlanner
                 $"{ToMebibytes(bytes.Total)} MiB do not fit the spool of {ToMebibytes((ulong)resources.SpoolBytes)} MiB, so they are streamed while the target is stopped"));
         }
 
-        TimeSpan pause = Estimate(facts, strategy, streams, bytes, request.PauseCopyLimitBytes);
+        TimeSpan pause = Estimate(facts, strategy, streams, bytes, request);
         AddWarnings(strategy, bytes, request, warnings);
         if (refuse && pause > request.StopBudget)
         {
@@ -99,8 +103,18 @@ internal static class CapturePlanner
             : null;
     }
 
-    private static CaptureStrategy Choose(TargetFacts facts, CaptureRequest request, CaptureBytesByKind bytes, List<string> reasons)
+    private static CaptureStrategy Choose(
+        TargetFacts facts, CaptureRequest request, CaptureBytesByKind bytes, CaptureResources resources, List<string> reasons)
     {
+        if (request.Strategy == CaptureStrategy.Precopy)
+        {
+            reasons.Add("precopy was asked for");
+            return PrecopyObstacle(facts, request, resources) is not { } obstacle
+                ? CaptureStrategy.Precopy
+                : throw new CaptureException(
+                    CaptureFailure.PrecopyNotPossible, $"{obstacle}: ask for strategy fork or direct, or let the agent choose");
+        }
+
         string? hazard = ForkHazard(facts);
         if (request.Strategy == CaptureStrategy.Fork)
         {
@@ -114,6 +128,11 @@ internal static class CapturePlanner
         {
             reasons.Add("direct was asked for");
             return CaptureStrategy.Direct;
+        }
+
+        if (TryPrecopy(facts, request, bytes, resources, reasons))
+        {
+            return CaptureStrategy.Precopy;
         }
 
         if (hazard is not null)
@@ -134,18 +153,51 @@ internal static class CapturePlanner
         return CaptureStrategy.Fork;
     }
 
-    private static double ForkMilliseconds(TargetFacts facts) =>
+    private static bool TryPrecopy(
+        TargetFacts facts, CaptureRequest request, CaptureBytesByKind bytes, CaptureResources resources, List<string> reasons)
+    {
+        string? obstacle = PrecopyObstacle(facts, request, resources)
+            ?? (request.Content == CaptureContent.Stacks ? "there is little to read beforehand for content stacks" : null)
+            ?? PrecopyHazards.FindDoubt(facts);
+        if (obstacle is not null)
+        {
+            reasons.Add($"not precopy: {obstacle}");
+            return false;
+        }
+
+        if (bytes.Total / GibiByte * CopyPerGibibyteMilliseconds < PrecopyMilliseconds(facts, bytes, request))
+        {
+            return false; // so little that it is copied at once
+        }
+
+        reasons.Add("precopy: memory is read while the target runs, and only what it writes meanwhile is copied while it is stopped");
+        return true;
+    }
+
+    private static string? PrecopyObstacle(TargetFacts facts, CaptureRequest request, CaptureResources resources) =>
+        !request.SinkCanSeek ? "its core is written in any order, and this client's destination cannot seek"
+        : !resources.CanTrack ? "this kernel does not track writes for other processes (userfaultfd with WP_ASYNC, PAGEMAP_SCAN)"
+        : PrecopyHazards.Find(facts);
+
+    private static double PrecopyMilliseconds(TargetFacts facts, CaptureBytesByKind bytes, CaptureRequest request) =>
+        (facts.Status.PageTableBytes * 512.0 / GibiByte * ScanPerGibibyteMilliseconds)
+        + (Math.Min(bytes.Shared, (ulong)request.PrecopyCopyLimitBytes) / GibiByte * CopyPerGibibyteMilliseconds);
+
+    /// <summary>Estimate of what a fork of the target takes.</summary>
+    internal static double ForkMilliseconds(TargetFacts facts) =>
         FixedMilliseconds + (facts.Status.PageTableBytes * 512.0 / GibiByte * ForkPerGibibyteMilliseconds)
         + (facts.Vmas.Count * PerVmaMicroseconds / 1000);
 
     private static TimeSpan Estimate(
-        TargetFacts facts, CaptureStrategy strategy, bool streams, CaptureBytesByKind bytes, long pauseCopyLimit)
+        TargetFacts facts, CaptureStrategy strategy, bool streams, CaptureBytesByKind bytes, CaptureRequest request)
     {
         double milliseconds = FixedMilliseconds
             + (facts.Status.ThreadCount * PerThreadMicroseconds / 1000)
             + (facts.Vmas.Count * PerVmaMicroseconds / 1000);
-        milliseconds += strategy == CaptureStrategy.Fork
-            ? ForkMilliseconds(facts) + (Math.Min(bytes.PauseCopy, (ulong)pauseCopyLimit) / GibiByte * CopyPerGibibyteMilliseconds)
+        milliseconds += strategy == CaptureStrategy.Precopy
+            ? PrecopyMilliseconds(facts, bytes, request)
+            : strategy == CaptureStrategy.Fork
+            ? ForkMilliseconds(facts) + (Math.Min(bytes.PauseCopy, (ulong)request.PauseCopyLimitBytes) / GibiByte * CopyPerGibibyteMilliseconds)
             : bytes.Total / GibiByte * (streams ? StreamPerGibibyteMilliseconds : CopyPerGibibyteMilliseconds);
         return TimeSpan.FromMilliseconds(milliseconds);
     }
@@ -157,6 +209,12 @@ internal static class CapturePlanner
             warnings.Add(string.Create(
                 CultureInfo.InvariantCulture,
                 $"{ToMebibytes(bytes.PauseCopy)} MiB of shared or unforkable memory do not fit the {ToMebibytes((ulong)request.PauseCopyLimitBytes)} MiB that are copied in the pause: the rest is read later, or left out, and labelled"));
+        }
+        else if (strategy == CaptureStrategy.Precopy && bytes.Shared > (ulong)request.PrecopyCopyLimitBytes)
+        {
+            warnings.Add(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{ToMebibytes(bytes.Shared)} MiB of shared memory are read while the target runs: what it writes itself is of the instant, what others write is as it was when it was read"));
         }
         else if (bytes.Shared > 0)
         {

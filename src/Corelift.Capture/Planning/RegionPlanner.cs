@@ -9,7 +9,7 @@ internal static class RegionPlanner
     /// <param name="vmas">VMAs of the instant.</param>
     /// <param name="details">smaps from before, in ascending order of address.</param>
     /// <param name="selector">The content.</param>
-    /// <param name="strategy">Fork or Direct.</param>
+    /// <param name="strategy">Fork, Direct or Precopy.</param>
     /// <param name="copiesInPause">Whether direct copies in the pause; false where it reads the stopped target.</param>
     internal static List<CaptureRegion> Plan(
         IReadOnlyList<Vma> vmas, IReadOnlyList<VmaDetails> details, ContentSelector selector, CaptureStrategy strategy, bool copiesInPause)
@@ -39,6 +39,40 @@ internal static class RegionPlanner
         return regions;
     }
 
+    /// <summary>
+    /// Regions for strategy precopy: nearly everything is tracked. Shared memory is, too, where copying all of it in the pause
+    /// would take more than a budget.
+    /// </summary>
+    /// <param name="vmas">VMAs, live or of the instant.</param>
+    /// <param name="details">smaps from before, in ascending order of address.</param>
+    /// <param name="selector">The content.</param>
+    /// <param name="pauseCopyLimitBytes">Most bytes of shared memory that are copied in the pause.</param>
+    internal static List<CaptureRegion> PlanPrecopy(
+        IReadOnlyList<Vma> vmas, IReadOnlyList<VmaDetails> details, ContentSelector selector, long pauseCopyLimitBytes)
+    {
+        List<CaptureRegion> regions = Plan(vmas, details, selector, CaptureStrategy.Precopy, copiesInPause: true);
+        ulong shared = 0;
+        foreach (VmaDetails vma in details)
+        {
+            shared += vma.Vma.IsShared && (IsMemoryObject(vma.Vma) || vma.Vma.IsWritable)
+                ? vma.ResidentBytes + vma.SwappedBytes + vma.SharedHugetlbBytes + vma.PrivateHugetlbBytes
+                : 0;
+        }
+
+        if (shared > (ulong)pauseCopyLimitBytes)
+        {
+            for (int i = 0; i < regions.Count; i++)
+            {
+                if (regions[i].Consistency == Consistency.Shared)
+                {
+                    regions[i] = regions[i] with { Consistency = Consistency.SharedLive, Source = RegionSource.Tracked };
+                }
+            }
+        }
+
+        return regions;
+    }
+
     private static CaptureRegion ToRegion(
         Vma vma, VmaDetails? details, Selected piece, int index, CaptureStrategy strategy, bool copiesInPause)
     {
@@ -47,9 +81,12 @@ internal static class RegionPlanner
             return new CaptureRegion(piece.Start, piece.End, index, Consistency.None, piece.Hole, RegionSource.None);
         }
 
-        (Consistency consistency, RegionSource source) = strategy == CaptureStrategy.Fork
-            ? ForFork(vma, details)
-            : ForDirect(vma, copiesInPause);
+        (Consistency consistency, RegionSource source) = strategy switch
+        {
+            CaptureStrategy.Fork => ForFork(vma, details),
+            CaptureStrategy.Precopy => ForPrecopy(vma),
+            _ => ForDirect(vma, copiesInPause),
+        };
         return new CaptureRegion(piece.Start, piece.End, index, consistency, HoleCause.None, source);
     }
 
@@ -69,6 +106,11 @@ internal static class RegionPlanner
             : vma.Name == "[vdso]" ? (Consistency.Instant, RegionSource.AllPages)
             : (Consistency.Instant, RegionSource.PresentPages);
     }
+
+    private static (Consistency Consistency, RegionSource Source) ForPrecopy(Vma vma) =>
+        vma.IsShared ? (IsMemoryObject(vma) || vma.IsWritable ? (Consistency.Shared, RegionSource.PauseCopy) : (Consistency.File, RegionSource.LiveFile))
+        : vma.Name == "[vdso]" ? (Consistency.Instant, RegionSource.PauseCopy)
+        : (vma.IsFileBacked ? Consistency.File : Consistency.Instant, RegionSource.Tracked);
 
     private static (Consistency Consistency, RegionSource Source) ForDirect(Vma vma, bool copiesInPause)
     {

@@ -10,7 +10,7 @@ namespace Corelift.Capture.Reading;
 /// Reads the memory of a snapshot in ascending order of address through descriptors that a worker handed over, with one
 /// buffer, however large the target is. Zero pages are left out; what cannot be read is a hole, never zeros.
 /// </summary>
-public sealed class SnapshotReader : IDisposable
+public sealed partial class SnapshotReader : IDisposable
 {
     private const int PageBytes = 4096;
     private const int BufferBytes = 256 * 1024;
@@ -44,6 +44,9 @@ public sealed class SnapshotReader : IDisposable
         RegionSource.LivePages when _sources.LiveMemory is null || _sources.LivePagemap is null =>
             [new MemoryPart(region.Start, default, region.LengthBytes, HoleCause.PresenceUnknown)],
         RegionSource.LivePages => ReadPresent(_sources.LiveMemory!, _sources.LivePagemap!, region),
+        RegionSource.Tracked => ReadTracked(region),
+        RegionSource.LiveFile when _sources.Live is { } live && live.Covers(region.Start) => [],
+        RegionSource.LiveFile => Absent(region, region.Start, region.End),
         _ => [],
     };
 
@@ -134,7 +137,7 @@ public sealed class SnapshotReader : IDisposable
         }
     }
 
-    private IEnumerable<MemoryPart> ReadFile(Vma vma, ulong start, ulong end)
+    private IEnumerable<MemoryPart> ReadFile(Vma vma, ulong start, ulong end, ZeroPages zeros = ZeroPages.LeftOut)
     {
         SafeFileHandle? file = _sources.Files.Open(vma);
         for (ulong address = start; address < end;)
@@ -152,7 +155,7 @@ public sealed class SnapshotReader : IDisposable
             // The last page of a file is zero after its end.
             int whole = (read + PageBytes - 1) & ~(PageBytes - 1);
             _buffer.AsSpan(read, whole - read).Clear();
-            foreach (MemoryPart part in WithoutZeros(address, 0, whole))
+            foreach (MemoryPart part in WithoutZeros(address, 0, whole, zeros))
             {
                 yield return part;
             }
@@ -161,7 +164,7 @@ public sealed class SnapshotReader : IDisposable
         }
     }
 
-    private IEnumerable<MemoryPart> ReadRange(SafeFileHandle memory, ulong start, ulong end)
+    private IEnumerable<MemoryPart> ReadRange(SafeFileHandle memory, ulong start, ulong end, ZeroPages zeros = ZeroPages.LeftOut)
     {
         for (ulong address = start; address < end;)
         {
@@ -179,7 +182,7 @@ public sealed class SnapshotReader : IDisposable
                 continue;
             }
 
-            foreach (MemoryPart part in WithoutZeros(address, 0, read))
+            foreach (MemoryPart part in WithoutZeros(address, 0, read, zeros))
             {
                 yield return part;
             }
@@ -188,13 +191,13 @@ public sealed class SnapshotReader : IDisposable
         }
     }
 
-    private IEnumerable<MemoryPart> WithoutUnreadable(ulong address, int length)
+    private IEnumerable<MemoryPart> WithoutUnreadable(ulong address, int length, ZeroPages zeros = ZeroPages.LeftOut)
     {
         int position = 0;
         foreach (UnreadableRun run in _sources.UnreadableIn(address, address + (ulong)length))
         {
             int at = (int)(run.Start - address);
-            foreach (MemoryPart part in WithoutZeros(address, position, at))
+            foreach (MemoryPart part in WithoutZeros(address, position, at, zeros))
             {
                 yield return part;
             }
@@ -203,37 +206,42 @@ public sealed class SnapshotReader : IDisposable
             position = (int)(run.End - address);
         }
 
-        foreach (MemoryPart part in WithoutZeros(address, position, length))
+        foreach (MemoryPart part in WithoutZeros(address, position, length, zeros))
         {
             yield return part;
         }
     }
 
-    /// <summary>The runs of pages in the buffer that are not zero. The image's scratch page was zero in the target.</summary>
-    private IEnumerable<MemoryPart> WithoutZeros(ulong address, int from, int to)
+    /// <summary>The runs of pages in the buffer; zero ones as asked. The image's scratch page was zero in the target.</summary>
+    private IEnumerable<MemoryPart> WithoutZeros(ulong address, int from, int to, ZeroPages zeros = ZeroPages.LeftOut)
     {
-        int start = -1;
-        for (int page = from; page < to; page += PageBytes)
+        for (int start = from; start < to;)
         {
-            int length = Math.Min(PageBytes, to - page);
-            ulong at = address + (ulong)page;
-            bool zero = (at >= _sources.ScratchStart && at < _sources.ScratchEnd)
-                || !_buffer.AsSpan(page, length).ContainsAnyExcept((byte)0);
-            if (zero && start >= 0)
+            bool zero = zeros != ZeroPages.AsBytes && IsZero(address, start, to);
+            int end = Math.Min(start + PageBytes, to);
+            while (end < to && (zeros != ZeroPages.AsBytes && IsZero(address, end, to)) == zero)
             {
-                yield return new MemoryPart(address + (ulong)start, _buffer.AsMemory(start, page - start), 0, HoleCause.None);
-                start = -1;
+                end = Math.Min(end + PageBytes, to);
             }
-            else if (!zero && start < 0)
-            {
-                start = page;
-            }
-        }
 
-        if (start >= 0)
-        {
-            yield return new MemoryPart(address + (ulong)start, _buffer.AsMemory(start, to - start), 0, HoleCause.None);
+            if (!zero)
+            {
+                yield return new MemoryPart(address + (ulong)start, _buffer.AsMemory(start, end - start), 0, HoleCause.None);
+            }
+            else if (zeros == ZeroPages.AsZeros)
+            {
+                yield return MemoryPart.Zeros(address + (ulong)start, address + (ulong)end);
+            }
+
+            start = end;
         }
+    }
+
+    private bool IsZero(ulong address, int page, int to)
+    {
+        ulong at = address + (ulong)page;
+        return (at >= _sources.ScratchStart && at < _sources.ScratchEnd)
+            || !_buffer.AsSpan(page, Math.Min(PageBytes, to - page)).ContainsAnyExcept((byte)0);
     }
 
     private CaptureException Gone() => new(

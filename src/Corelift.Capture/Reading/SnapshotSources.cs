@@ -17,6 +17,12 @@ internal sealed class SnapshotSources : IDisposable
 
     internal UnreadableRun[] Unreadable { get; init; } = [];
 
+    /// <summary>Strategy precopy: what differs from what the live rounds read, in ascending order.</summary>
+    internal PageRun[] Written { get; init; } = [];
+
+    /// <summary>Strategy precopy: what the live rounds read.</summary>
+    internal LiveCoverage? Live { get; init; }
+
     internal SharedBuffer? PauseCopy { get; init; }
 
     internal SafeFileHandle? Memory { get; init; }
@@ -52,6 +58,23 @@ internal sealed class SnapshotSources : IDisposable
         }
 
         return low;
+    }
+
+    /// <summary>The parts of written runs that lie in a range.</summary>
+    internal IEnumerable<PageRun> WrittenIn(ulong start, ulong end)
+    {
+        int low = 0;
+        int high = Written.Length;
+        while (low < high)
+        {
+            int middle = (low + high) / 2;
+            (low, high) = Written[middle].End <= start ? (middle + 1, high) : (low, middle);
+        }
+
+        for (; low < Written.Length && Written[low].Start < end; low++)
+        {
+            yield return new PageRun(Math.Max(start, Written[low].Start), Math.Min(end, Written[low].End));
+        }
     }
 
     internal IEnumerable<UnreadableRun> UnreadableIn(ulong start, ulong end) =>

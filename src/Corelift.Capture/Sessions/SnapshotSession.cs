@@ -34,6 +34,20 @@ public sealed class SnapshotSession : IAsyncDisposable
     /// <summary>What was planned.</summary>
     public CapturePlan Plan { get; }
 
+    /// <summary>The strategy that was used in the end.</summary>
+    public CaptureStrategy Strategy => _header.Strategy == CaptureStrategy.Auto ? Plan.Strategy : _header.Strategy;
+
+    /// <summary>Why it is not the planned one, where it is not.</summary>
+    public IReadOnlyList<string> Reasons => Strategy == Plan.Strategy
+        ? []
+        : ["fork: the target writes to its memory faster than copying what it wrote would have taken in the pause"];
+
+    /// <summary>Strategy precopy: the rounds before the stop.</summary>
+    public IReadOnlyList<LiveRound> Rounds { get; internal init; } = [];
+
+    /// <summary>Strategy precopy: how long one thread was stopped, before, to begin; zero otherwise.</summary>
+    public TimeSpan Setup => TimeSpan.FromTicks(_header.Setup / 100);
+
     /// <summary>Register sets of the tasks.</summary>
     public ThreadRecords Threads { get; }
 
@@ -71,7 +85,7 @@ public sealed class SnapshotSession : IAsyncDisposable
     public TimeSpan Skew => TimeSpan.FromTicks(_header.SkewNanoseconds / 100);
 
     /// <summary>The pause by phase.</summary>
-    public PausePhases Phases => new(_header.Interrupt, _header.Registers, _header.Copy, _header.Fork, _header.Resume);
+    public PausePhases Phases => new(_header.Interrupt, _header.Registers, _header.Scan, _header.Copy, _header.Fork, _header.Resume);
 
     /// <summary>Whether job control had stopped the target before.</summary>
     public bool WasGroupStopped => _header.IsGroupStopped != 0;
@@ -91,7 +105,7 @@ public sealed class SnapshotSession : IAsyncDisposable
         }
     }
 
-    private static List<CapturedVma> Group(IReadOnlyList<Vma> vmas, IReadOnlyList<CaptureRegion> regions)
+    internal static List<CapturedVma> Group(IReadOnlyList<Vma> vmas, IReadOnlyList<CaptureRegion> regions)
     {
         var result = new List<CapturedVma>(vmas.Count);
         int next = 0;

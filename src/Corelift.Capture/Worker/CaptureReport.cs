@@ -16,16 +16,21 @@ internal readonly record struct UnreadableRun(ulong Start, ulong End);
 [StructLayout(LayoutKind.Sequential)]
 internal struct ReportHeader
 {
-    internal int ThreadCount, ThreadStrideBytes, RegionCount, RegionBytes, ExtentCount, UnreadableCount, MapsBytes, AuxvBytes;
+    internal int ThreadCount, ThreadStrideBytes, RegionCount, RegionBytes, ExtentCount, UnreadableCount, WrittenCount, MapsBytes, AuxvBytes;
     internal int IsGroupStopped, ImagePid;
+    internal CaptureStrategy Strategy;
     internal long PauseNanoseconds, SkewNanoseconds, StoppedAtUnixNanoseconds;
-    internal long Interrupt, Registers, Copy, Fork, Resume;
+    internal long Interrupt, Registers, Scan, Copy, Fork, Resume, Setup;
     internal ulong ScratchStart, ScratchEnd;
 }
 
 /// <summary>The report's variable parts.</summary>
 internal sealed record ReportParts(
-    byte[] Maps, byte[] Auxv, CaptureRegion[] Regions, PauseExtent[] Extents, UnreadableRun[] Unreadable);
+    byte[] Maps, byte[] Auxv, CaptureRegion[] Regions, PauseExtent[] Extents, UnreadableRun[] Unreadable)
+{
+    /// <summary>Strategy precopy: what was written, unmapped or mapped anew since the live rounds, in ascending order.</summary>
+    internal PageRun[] Written { get; init; } = [];
+}
 
 /// <summary>Writes and reads the report that a worker hands over in a memfd.</summary>
 internal static class CaptureReport
@@ -40,11 +45,13 @@ internal static class CaptureReport
         header.RegionBytes = Unsafe.SizeOf<CaptureRegion>();
         header.ExtentCount = parts.Extents.Length;
         header.UnreadableCount = parts.Unreadable.Length;
+        header.WrittenCount = parts.Written.Length;
         ReadOnlySpan<byte> regions = MemoryMarshal.AsBytes<CaptureRegion>(parts.Regions);
         ReadOnlySpan<byte> extents = MemoryMarshal.AsBytes<PauseExtent>(parts.Extents);
         ReadOnlySpan<byte> unreadable = MemoryMarshal.AsBytes<UnreadableRun>(parts.Unreadable);
+        ReadOnlySpan<byte> written = MemoryMarshal.AsBytes<PageRun>(parts.Written);
         long length = Align(Unsafe.SizeOf<ReportHeader>()) + Align(parts.Maps.Length) + Align(parts.Auxv.Length)
-            + Align(regions.Length) + Align(extents.Length) + Align(unreadable.Length);
+            + Align(regions.Length) + Align(extents.Length) + Align(unreadable.Length) + Align(written.Length);
 
         SharedBuffer buffer = SharedBuffer.Create("corelift-report", length);
         long offset = 0;
@@ -54,6 +61,7 @@ internal static class CaptureReport
         Append(buffer, ref offset, regions);
         Append(buffer, ref offset, extents);
         Append(buffer, ref offset, unreadable);
+        Append(buffer, ref offset, written);
         return buffer;
     }
 
@@ -67,7 +75,8 @@ internal static class CaptureReport
         CaptureRegion[] regions = TakeArray<CaptureRegion>(buffer, ref offset, header.RegionCount);
         PauseExtent[] extents = TakeArray<PauseExtent>(buffer, ref offset, header.ExtentCount);
         UnreadableRun[] unreadable = TakeArray<UnreadableRun>(buffer, ref offset, header.UnreadableCount);
-        return (header, new ReportParts(maps, auxv, regions, extents, unreadable));
+        PageRun[] written = TakeArray<PageRun>(buffer, ref offset, header.WrittenCount);
+        return (header, new ReportParts(maps, auxv, regions, extents, unreadable) { Written = written });
     }
 
     private static long Align(int length) => (length + Alignment - 1) & ~(Alignment - 1);

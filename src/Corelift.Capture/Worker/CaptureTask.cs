@@ -12,8 +12,6 @@ namespace Corelift.Capture.Worker;
 /// <summary>One capture: stop, registers, what the strategy needs, resume, and an image that is held while it is read.</summary>
 internal static class CaptureTask
 {
-    private const long PatienceWithImage = 2_000_000_000;
-
     internal static void Run(WorkerRequest request, WorkerReplies replies, WorkerClock clock, SafeFileHandle? spoolFile)
     {
         using StoppedTarget target = StoppedTarget.Prepare(request, clock, replies);
@@ -42,77 +40,19 @@ internal static class CaptureTask
 
         long resumeStarted = MonotonicClock.Nanoseconds;
         long paused = target.Resume();
-        var header = new ReportHeader
+        ReportHeader header = TakenInstant.HeaderOf(target, paused, resumeStarted);
+        (header.Strategy, header.ImagePid) = (request.Strategy, image?.Tid ?? 0);
+        (header.Copy, header.Fork) = (pause.CopyNanoseconds, pause.ForkNanoseconds);
+        (header.ScratchStart, header.ScratchEnd) = pause.MadeCalls ? (target.ScratchStart, target.ScratchEnd) : (0, 0);
+        var instant = new TakenInstant
         {
-            ThreadCount = pause.ThreadCount,
-            ThreadStrideBytes = target.Records.StrideBytes,
-            IsGroupStopped = target.Session.IsGroupStopped ? 1 : 0,
-            ImagePid = image?.Tid ?? 0,
-            PauseNanoseconds = paused,
-            SkewNanoseconds = target.Session.SkewNanoseconds,
-            StoppedAtUnixNanoseconds = target.StoppedAtUnixNanoseconds,
-            Interrupt = target.InterruptNanoseconds,
-            Registers = target.RegistersNanoseconds,
-            Copy = pause.CopyNanoseconds,
-            Fork = pause.ForkNanoseconds,
-            Resume = target.Session.StopStartedAt + paused - resumeStarted,
-            ScratchStart = pause.MadeCalls ? target.ScratchStart : 0,
-            ScratchEnd = pause.MadeCalls ? target.ScratchEnd : 0,
+            Header = header,
+            Parts = new ReportParts(pause.Maps, [], [.. pause.Regions], pause.Extents, pause.Unreadable),
+            Files = pause.TargetFiles,
+            Image = image,
+            PauseCopy = pauseBuffer,
         };
-        Serve(target, pause, image, header, replies, pauseBuffer);
-    }
-
-    private static void Serve(
-        StoppedTarget target, PauseWork pause, ProcessImage? image, ReportHeader header, WorkerReplies replies, SharedBuffer? pauseBuffer)
-    {
-        TargetFiles files = default;
-        bool leftTable = false;
-        if (image is not null)
-        {
-            long deadline = MonotonicClock.Nanoseconds + PatienceWithImage;
-            leftTable = image.LeaveFileTable(deadline);
-            files = leftTable ? TargetFiles.From(image, deadline) : new TargetFiles(image.OpenFromOutside("mem", deadline), image.OpenFromOutside("pagemap", deadline), null);
-        }
-
-        try
-        {
-            if (image is not null && (files.Memory is null || files.Pagemap is null))
-            {
-                throw new CaptureException(
-                    CaptureFailure.ForkRefused,
-                    "the image's memory cannot be opened (no /proc in the target's mounts, or an old kernel): ask for strategy direct");
-            }
-
-            byte[] auxv = pause.TargetFiles.Auxv ?? files.Auxv ?? AuxvOnStack.Read(target.Facts) ?? [];
-            using SharedBuffer report = CaptureReport.Write(
-                header, new ReportParts(pause.Maps, auxv, [.. pause.Regions], pause.Extents, pause.Unreadable));
-            replies.Instant(
-                (WorkerDescriptors.Threads, target.ThreadBuffer.File),
-                (WorkerDescriptors.Report, report.File),
-                (WorkerDescriptors.PauseCopy, pauseBuffer?.File),
-                (WorkerDescriptors.Memory, files.Memory),
-                (WorkerDescriptors.Pagemap, files.Pagemap),
-                (WorkerDescriptors.LiveMemory, pause.TargetFiles.Memory),
-                (WorkerDescriptors.LivePagemap, pause.TargetFiles.Pagemap));
-            files.Memory?.Dispose();
-            files.Pagemap?.Dispose();
-            pause.TargetFiles.Memory?.Dispose();
-            pause.TargetFiles.Pagemap?.Dispose();
-
-            // Until the agent has read the image, or has gone.
-            _ = replies.TryReceive(TimeSpan.FromMilliseconds(int.MaxValue), out _);
-        }
-        finally
-        {
-            string leftover = string.Empty;
-            if (image is not null)
-            {
-                image.Kill(MonotonicClock.Nanoseconds + PatienceWithImage);
-                leftover = ReapTask.Reap(target.Facts.Directory.Pid, target.Facts.Stat.StartTimeTicks, image.PidInTarget);
-            }
-
-            replies.Released(header.PauseNanoseconds, leftover);
-        }
+        instant.Serve(target, replies);
     }
 
     /// <summary>

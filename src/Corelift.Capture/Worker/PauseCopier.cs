@@ -11,7 +11,7 @@ namespace Corelift.Capture.Worker;
 /// </summary>
 internal sealed class PauseCopier : IDisposable
 {
-    private const int PieceBytes = 256 * 1024;
+    internal const int PieceBytes = 256 * 1024;
     private const int PageBytes = 4096;
     private const int MostHelpers = 3;
 
@@ -27,6 +27,7 @@ internal sealed class PauseCopier : IDisposable
     private long _used;
     private long _deadline;
     private int _nextExtent;
+    private int _copied;
     private volatile bool _overrun;
     private volatile bool _ending;
 
@@ -42,7 +43,7 @@ internal sealed class PauseCopier : IDisposable
         }
     }
 
-    /// <summary>What was copied, in ascending order of address.</summary>
+    /// <summary>What was copied, in the order in which it was added: a later piece replaces an earlier one.</summary>
     internal PauseExtent[] Extents => [.. _extents];
 
     /// <summary>Pages that could not be read.</summary>
@@ -81,15 +82,28 @@ internal sealed class PauseCopier : IDisposable
         return true;
     }
 
-    /// <summary>Copies all that was added.</summary>
+    /// <summary>Takes back what was added since the list had this many entries.</summary>
+    internal void TakeBack(int extentCount)
+    {
+        while (_extents.Count > extentCount)
+        {
+            _used -= (long)_extents[^1].LengthBytes;
+            _extents.RemoveAt(_extents.Count - 1);
+        }
+    }
+
+    /// <summary>Number of pieces that were added.</summary>
+    internal int ExtentCount => _extents.Count;
+
+    /// <summary>Copies all that was added since the last call.</summary>
     /// <param name="mem">The stopped target's mem file, or null.</param>
     /// <param name="memory">The stopped target by process_vm_readv, used where there is no mem file.</param>
     /// <param name="deadline">In nanoseconds of CLOCK_MONOTONIC.</param>
     /// <returns>False where the deadline passed.</returns>
     internal bool CopyAll(SafeFileHandle? mem, ProcessMemory memory, long deadline)
     {
-        (_mem, _memory, _deadline, _nextExtent) = (mem, memory, deadline, 0);
-        int helpers = _extents.Count > 4 ? _helpers.Length : 0;
+        (_mem, _memory, _deadline, _nextExtent) = (mem, memory, deadline, _copied);
+        int helpers = _extents.Count - _copied > 4 ? _helpers.Length : 0;
         _finished.Reset(helpers + 1);
         if (helpers > 0)
         {
@@ -98,6 +112,7 @@ internal sealed class PauseCopier : IDisposable
 
         CopyPieces();
         _finished.Wait();
+        _copied = _extents.Count;
         return !_overrun;
     }
 

@@ -66,7 +66,10 @@ internal sealed class PauseWork
         {
             CopyRegions(vmas, caller);
             CopyNanoseconds = MonotonicClock.Nanoseconds - started;
-            return fork ? CreateImage(caller) : null;
+            started = MonotonicClock.Nanoseconds;
+            ProcessImage? image = fork ? CreateImage(_target, caller) : null;
+            ForkNanoseconds = fork ? MonotonicClock.Nanoseconds - started : 0;
+            return image;
         }
         finally
         {
@@ -92,16 +95,16 @@ internal sealed class PauseWork
         });
     }
 
-    private ProcessImage CreateImage(RemoteCaller? caller)
+    /// <summary>Makes the fork image of a stopped target.</summary>
+    /// <exception cref="CaptureException">ForkNotSafe or ForkRefused.</exception>
+    internal static ProcessImage CreateImage(StoppedTarget target, RemoteCaller? caller)
     {
         if (caller is null)
         {
-            throw new CaptureException(CaptureFailure.ForkNotSafe, $"no image can be made: {_target.NoCallsBecause}");
+            throw new CaptureException(CaptureFailure.ForkNotSafe, $"no image can be made: {target.NoCallsBecause}");
         }
 
-        long started = MonotonicClock.Nanoseconds;
-        ProcessImage? image = ProcessImage.Create(caller, isPeer: false, _target.Deadline, out Errno errno);
-        ForkNanoseconds = MonotonicClock.Nanoseconds - started;
+        ProcessImage? image = ProcessImage.Create(caller, isPeer: false, target.Deadline, out Errno errno);
         return image ?? throw new CaptureException(
             CaptureFailure.ForkRefused,
             errno == Errno.TryAgain
@@ -204,6 +207,6 @@ internal sealed class PauseWork
         }
     }
 
-    private static CaptureRegion WithoutBytes(CaptureRegion region, HoleCause cause) =>
+    internal static CaptureRegion WithoutBytes(CaptureRegion region, HoleCause cause) =>
         region with { Consistency = Consistency.None, Hole = cause, Source = RegionSource.None };
 }

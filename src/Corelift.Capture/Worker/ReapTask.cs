@@ -1,6 +1,5 @@
 using Corelift.Capture.Planning;
 using Corelift.Linux;
-using Corelift.Linux.Memory;
 using Corelift.Linux.Procfs;
 using Corelift.Linux.Processes;
 using Corelift.Linux.Ptrace;
@@ -55,45 +54,7 @@ internal static class ReapTask
     private static string TryReap(int pid, ulong startTimeTicks, int imagePidInTarget)
     {
         using ProcessDirectory directory = TargetFacts.Open(new ProcessRef(pid, startTimeTicks));
-        TargetFacts facts = TargetFacts.Read(directory);
-        if (RemoteCodeFinder.Find(facts.Directory, facts.Vmas.ConvertAll(v => v.Vma), out RemoteCode code) is { } refusal)
-        {
-            return refusal;
-        }
-
-        using var session = new TraceSession(directory, 1);
-        using SharedBuffer buffer = SharedBuffer.Create("corelift-threads", ThreadRecords.Stride());
-        var records = new ThreadRecords(buffer, 0, ThreadRecords.Stride());
-
-        try
-        {
-            return TryReap(session, records, code, facts.Directory.Tid, imagePidInTarget);
-        }
-        finally
-        {
-            session.ResumeAll();
-        }
-    }
-
-    private static string TryReap(TraceSession session, ThreadRecords records, RemoteCode code, int tid, int imagePidInTarget)
-    {
-        // The main thread where it lives, as the frame lies on its stack: then nobody runs who could come to need that place.
-        TraceOutcome outcome = session.SeizeOne(tid);
-        long deadline = MonotonicClock.Nanoseconds + Patience;
-        outcome = outcome == TraceOutcome.Done ? session.StopAll(deadline, wholeProcess: false) : outcome;
-        outcome = outcome == TraceOutcome.Done ? session.ReadRegisters(records) : outcome;
-        if (outcome != TraceOutcome.Done)
-        {
-            return $"its main thread could not be stopped ({outcome})";
-        }
-
-        if (RemoteCaller.Prepare(session, records, code, out string refusal) is not { } caller)
-        {
-            return refusal;
-        }
-
-        bool reaped = ProcessImage.Reap(caller, imagePidInTarget, deadline);
-        caller.Restore();
-        return reaped ? string.Empty : "the target's wait4 does not know the image";
+        return BriefStop.Run(TargetFacts.Read(directory), directory, Patience, (caller, deadline) =>
+            ProcessImage.Reap(caller, imagePidInTarget, deadline) ? string.Empty : "the target's wait4 does not know the image");
     }
 }

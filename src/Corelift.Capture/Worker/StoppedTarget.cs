@@ -56,6 +56,9 @@ internal sealed class StoppedTarget : IDisposable
 
     internal long StoppedAtUnixNanoseconds { get; private set; }
 
+    /// <summary>Number of tasks that were stopped; stays after the resume.</summary>
+    internal int StoppedCount { get; private set; }
+
     internal long InterruptNanoseconds { get; private set; }
 
     internal long RegistersNanoseconds { get; private set; }
@@ -87,6 +90,7 @@ internal sealed class StoppedTarget : IDisposable
         Check(Session.StopAll(Deadline));
         long stopped = MonotonicClock.Nanoseconds;
         InterruptNanoseconds = stopped - Session.StopStartedAt;
+        StoppedCount = Session.StoppedCount;
         if (_directory.ReadIdentity() != _identity)
         {
             Check(TraceOutcome.TargetExited);

@@ -8,6 +8,13 @@ internal readonly record struct TargetFiles(SafeFileHandle? Memory, SafeFileHand
 {
     private const int MaxAuxvBytes = 4096;
 
+    /// <summary>Closes the descriptors.</summary>
+    internal void Close()
+    {
+        Memory?.Dispose();
+        Pagemap?.Dispose();
+    }
+
     /// <summary>Opens them in an image that has a table of descriptors of its own, or from outside.</summary>
     internal static TargetFiles From(ProcessImage image, long deadline)
     {

@@ -15,6 +15,9 @@ internal enum WorkerTask
 
     /// <summary>Have a target reap an image that a lost worker left.</summary>
     Reap = 3,
+
+    /// <summary>Begin to track what a target writes, then, when told to, stop it and take what it wrote.</summary>
+    Precopy = 4,
 }
 
 /// <summary>First message to a worker; fixed layout, both ends are the same binary.</summary>
@@ -45,6 +48,12 @@ internal enum WorkerCommandKind
 
     /// <summary>Resume the target, or release the image, and end.</summary>
     Release = 3,
+
+    /// <summary>Precopy: make everything ready for the stop. Value: bytes that the last round read.</summary>
+    Prepare = 4,
+
+    /// <summary>Precopy: stop the target and take the instant.</summary>
+    TakeInstant = 5,
 }
 
 /// <summary>A command; fixed layout.</summary>
@@ -74,6 +83,12 @@ internal enum WorkerReplyKind
 
     /// <summary>It did not work; the target runs. Failure says why.</summary>
     Failed = 5,
+
+    /// <summary>Precopy: writes are tracked from now on. With a report of what to read live, and descriptors.</summary>
+    Tracking = 6,
+
+    /// <summary>Precopy: everything is ready for the stop.</summary>
+    Ready = 7,
 }
 
 /// <summary>Which descriptors came with a message, in this order.</summary>

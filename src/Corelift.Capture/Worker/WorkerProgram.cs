@@ -49,6 +49,9 @@ public static class WorkerProgram
                 case WorkerTask.Stop:
                     HoldTask.Run(request, replies, clock);
                     break;
+                case WorkerTask.Precopy:
+                    PrecopyTask.Run(request, replies, clock);
+                    break;
                 case WorkerTask.Reap:
                     ReapTask.Run(request, replies, clock);
                     break;

@@ -20,9 +20,23 @@ internal sealed class WorkerReplies
 
     /// <summary>Hands over an instant.</summary>
     /// <param name="descriptors">In the order of the flags; null where there is none.</param>
-    internal void Instant(params ReadOnlySpan<(WorkerDescriptors Which, SafeFileHandle? Handle)> descriptors)
+    internal void Instant(params ReadOnlySpan<(WorkerDescriptors Which, SafeFileHandle? Handle)> descriptors) =>
+        HandOver(WorkerReplyKind.Instant, descriptors);
+
+    /// <summary>Says that writes are tracked, and hands over what the live rounds need.</summary>
+    /// <param name="descriptors">In the order of the flags; null where there is none.</param>
+    internal void Tracking(params ReadOnlySpan<(WorkerDescriptors Which, SafeFileHandle? Handle)> descriptors) =>
+        HandOver(WorkerReplyKind.Tracking, descriptors);
+
+    internal void Ready()
     {
-        var reply = new WorkerReply { Kind = WorkerReplyKind.Instant };
+        var reply = new WorkerReply { Kind = WorkerReplyKind.Ready };
+        _ = _agent.TrySend(WorkerMessage.ToBytes(ref reply));
+    }
+
+    private void HandOver(WorkerReplyKind kind, ReadOnlySpan<(WorkerDescriptors Which, SafeFileHandle? Handle)> descriptors)
+    {
+        var reply = new WorkerReply { Kind = kind };
         var handles = new List<SafeFileHandle>();
         foreach ((WorkerDescriptors which, SafeFileHandle? handle) in descriptors)
         {

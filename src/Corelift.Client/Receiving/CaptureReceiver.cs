@@ -18,17 +18,21 @@ internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits,
     private Stage _stage = Stage.Started;
     private CaptureStarted? _started;
     private Instant? _instant;
+    private VmaCollector? _liveVmas;
     private ThreadCollector? _threads;
     private VmaCollector? _vmas;
     private CoreWriter? _writer;
     private MemoryReceiver? _memory;
     private CaptureTrailer? _trailer;
     private TimeSpan _reportedAt;
+    private (Stage Stage, uint Round) _reported;
 
     private enum Stage
     {
         Started,
         Instant,
+        LiveVmas,
+        Rounds,
         Threads,
         Vmas,
         Memory,
@@ -57,6 +61,9 @@ internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits,
             case Part.Started:
                 Begin(frame.Message!.Started);
                 break;
+            case Part.LiveVmas:
+                Add(frame.Message!.LiveVmas);
+                break;
             case Part.Instant:
                 Begin(frame.Message!.Instant);
                 break;
@@ -72,6 +79,9 @@ internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits,
             case Part.Hole:
                 _memory!.Add(frame.Message!.Hole);
                 break;
+            case Part.Zero:
+                _memory!.Add(frame.Message!.Zero);
+                break;
             case Part.Trailer:
                 _memory!.Verify(frame.Message!.Trailer);
                 _trailer = frame.Message.Trailer;
@@ -79,17 +89,17 @@ internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits,
                 break;
         }
 
-        Report(force: part is Part.Started or Part.Instant);
+        Report(force: (_stage, _memory?.Round ?? 0) != _reported);
     }
 
     /// <summary>Writes the vendor note, once the stream has ended after its trailer.</summary>
-    internal SnapshotResult Finish(string? path)
+    internal SnapshotResult Finish()
     {
-        SnapshotRecord record = RecordBuilder.Build(_started!, _instant!, _threads!, _vmas!, _memory!, _trailer!);
+        SnapshotRecord record = RecordBuilder.Build(_started!, _instant!, _threads!, _vmas!, _memory!, _trailer!, _writer!.UnreferencedBytes);
         _writer!.Complete(record.ToJson(_writer.VendorNoteCapacityBytes));
         return new SnapshotResult
         {
-            Path = path,
+            Path = null,
             Record = record,
             Process = _started!.Process,
             Plan = _started.Plan,
@@ -99,9 +109,10 @@ internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits,
             ThreadCount = _threads!.Threads.Count,
             VmaCount = _vmas!.Vmas.Count,
             RegionCount = _vmas.CapturedRegionCount,
-            CapturedBytes = _writer.CapturedBytes,
-            PackedBytes = (long)_memory!.PackedBytes,
-            HoleBytes = (long)Math.Min(_memory.HoleBytes, long.MaxValue),
+            CapturedBytes = _writer.HeldBytes,
+            ReceivedBytes = (long)Math.Min(_memory!.MemoryBytes, long.MaxValue),
+            PackedBytes = (long)_memory.PackedBytes,
+            HoleBytes = _memory.Holes.Sum(hole => (long)(hole.End - hole.Start)),
             FileLengthBytes = _writer.FileLengthBytes,
             Digest = _memory.Digest,
             Elapsed = Stopwatch.GetElapsedTime(_startedAt),
@@ -118,16 +129,23 @@ internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits,
         }
 
         _reportedAt = elapsed;
+        _reported = (_stage, _memory?.Round ?? 0);
         SnapshotPhase phase = _stage switch
         {
             Stage.Started => SnapshotPhase.Planning,
             Stage.Instant => SnapshotPhase.Stopping,
+            Stage.LiveVmas or Stage.Rounds => SnapshotPhase.LiveRounds,
             Stage.End => SnapshotPhase.Complete,
             _ => SnapshotPhase.Receiving,
         };
         ulong expected = _started?.Plan.Bytes?.TotalBytes ?? 0;
         progress.Report(new SnapshotProgress(
-            phase, (long)Math.Min(ReceivedBytes, long.MaxValue), (long)Math.Min(expected, long.MaxValue), elapsed));
+            phase, (long)Math.Min(ReceivedBytes, long.MaxValue), (long)Math.Min(expected, long.MaxValue), elapsed)
+        {
+            Round = (int)(_memory?.Round ?? 0),
+            RoundCount = (int)(_memory?.LastRound ?? 0),
+            RoundBytes = (long)Math.Min(_memory?.RoundBytes ?? 0, long.MaxValue),
+        });
     }
 
     public void Dispose()
@@ -141,10 +159,12 @@ internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits,
         bool isInOrder = _stage switch
         {
             Stage.Started => part == Part.Started,
-            Stage.Instant => part == Part.Instant,
+            Stage.Instant => part is Part.Instant or Part.LiveVmas,
+            Stage.LiveVmas => part == Part.LiveVmas,
+            Stage.Rounds => part is Part.Memory or Part.Hole or Part.Instant,
             Stage.Threads => part == Part.Threads,
             Stage.Vmas => part == Part.Vmas,
-            Stage.Memory => part is Part.Memory or Part.Hole or Part.Trailer,
+            Stage.Memory => part is Part.Memory or Part.Hole or Part.Trailer || (part == Part.Zero && _liveVmas is not null),
             _ => false,
         };
         if (!isInOrder)
@@ -161,9 +181,38 @@ internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits,
         _stage = Stage.Instant;
     }
 
+    private void Add(LiveVmas part)
+    {
+        if (!destination.CanSeek)
+        {
+            throw SnapshotException.Violation("memory of live rounds, though it was told that the destination cannot seek");
+        }
+
+        if (!part.IsLast)
+        {
+            VerifyNotEmpty(part.Vmas.Count);
+        }
+
+        _liveVmas ??= new VmaCollector(null, _started!.PageSizeBytes, limits);
+        foreach (CapturedVma vma in part.Vmas)
+        {
+            _liveVmas.Add(vma);
+        }
+
+        _stage = Stage.LiveVmas;
+        if (part.IsLast)
+        {
+            _writer = CoreWriter.CreateLive(destination, (int)_started!.PageSizeBytes, _liveVmas.Captured.Ranges);
+            _memory = new MemoryReceiver(_writer, _liveVmas.Captured, _started.PageSizeBytes, limits, isLive: true);
+            _stage = Stage.Rounds;
+        }
+    }
+
     private void Begin(Instant instant)
     {
         InstantFacts.Check(instant, limits);
+        InstantFacts.CheckRounds(instant, _liveVmas is not null, _memory?.LastRound ?? 0);
+        _memory?.EndRounds();
         _instant = instant;
         _threads = new ThreadCollector(instant.ThreadCount, limits);
         _vmas = new VmaCollector(instant.VmaCount, _started!.PageSizeBytes, limits);
@@ -212,9 +261,21 @@ internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits,
             Vmas = _vmas.Vmas,
             Auxv = _instant.Auxv.Memory,
         };
-        CoreWriterOptions options = new() { VendorNoteReserveBytes = RecordBuilder.ReserveBytes(_threads, _vmas) };
-        _writer = CoreWriter.Create(destination, snapshot, options);
-        _memory = new MemoryReceiver(_writer, _vmas.Captured, _started.PageSizeBytes, limits);
+        CoreWriterOptions options = new()
+        {
+            VendorNoteReserveBytes = RecordBuilder.ReserveBytes(_threads, _vmas, _instant, _memory?.HoleCount ?? 0),
+        };
+        if (_memory is null)
+        {
+            _writer = CoreWriter.Create(destination, snapshot, options);
+            _memory = new MemoryReceiver(_writer, _vmas.Captured, _started.PageSizeBytes, limits, isLive: false);
+        }
+        else
+        {
+            _writer!.BeginInstant(snapshot, options);
+            _memory.BeginInstant(_vmas.Captured);
+        }
+
         _stage = Stage.Memory;
     }
 

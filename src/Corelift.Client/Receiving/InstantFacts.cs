@@ -57,10 +57,40 @@ internal static class InstantFacts
             throw SnapshotException.Limit($"an auxiliary vector of {instant.Auxv.Length} bytes and {instant.Phases.Count} phases");
         }
 
+        if (instant.Reasons.Count > MostEntries || instant.Rounds.Count > limits.MaxRounds)
+        {
+            throw SnapshotException.Limit($"{instant.Reasons.Count} reasons and {instant.Rounds.Count} rounds");
+        }
+
         if (!WireTime.IsSane(instant.Pause) || !WireTime.IsSane(instant.Skew)
             || instant.Phases.Any(phase => !WireTime.IsSane(phase.Duration)))
         {
             throw SnapshotException.Violation("a time that is negative or longer than a century");
+        }
+    }
+
+    /// <summary>Checks what the instant says of live rounds against what came of them.</summary>
+    /// <param name="instant">The instant.</param>
+    /// <param name="hadLive">Whether live VMAs came.</param>
+    /// <param name="lastRound">The last round of which memory came; 0 if none.</param>
+    internal static void CheckRounds(Instant instant, bool hadLive, uint lastRound)
+    {
+        if (!hadLive && (instant.Strategy == Strategy.Precopy || instant.Rounds.Count > 0))
+        {
+            throw SnapshotException.Violation("an instant of strategy precopy, or with rounds, but no live VMAs came");
+        }
+
+        if (lastRound > instant.Rounds.Count)
+        {
+            throw SnapshotException.Violation($"memory of round {lastRound} came, but the instant names {instant.Rounds.Count} rounds");
+        }
+
+        foreach ((int index, LiveRound round) in instant.Rounds.Index())
+        {
+            if (round.Round != index + 1 || !WireTime.IsSane(round.Duration))
+            {
+                throw SnapshotException.Violation($"a round {round.Round} where {index + 1} was due, or a time of it that cannot be");
+            }
         }
     }
 

@@ -4,13 +4,36 @@ using Corelift.V1;
 
 namespace Corelift.Client.Receiving;
 
-/// <summary>Checks, counts and writes the memory of a capture, and holds the sums against the trailer.</summary>
-internal sealed class MemoryReceiver(CoreWriter writer, CapturedRanges captured, uint pageSizeBytes, SnapshotLimits limits) : IDisposable
+/// <summary>
+/// Checks, counts and writes the memory of a capture, of live rounds first where there are any, and holds the sums against
+/// the trailer.
+/// </summary>
+internal sealed class MemoryReceiver : IDisposable
 {
+    private readonly CoreWriter _writer;
+    private readonly uint _pageSizeBytes;
+    private readonly SnapshotLimits _limits;
     private readonly ChunkUnpacker _unpacker = new();
     private readonly StreamDigest _digest = new();
-    private ulong _end; // of the last chunk
-    private ulong _holeEnd;
+    private readonly HoleMap _holes;
+    private readonly bool _hadLive;
+    private readonly InstantParts _instant;
+    private RangeList _captured;
+    private bool _isLive;
+    private ulong _end; // of the last chunk of this round
+    private int _holeCount; // of this round
+
+    /// <summary>Takes memory of live ranges until <see cref="BeginInstant"/>, or of the instant at once.</summary>
+    internal MemoryReceiver(CoreWriter writer, RangeList captured, uint pageSizeBytes, SnapshotLimits limits, bool isLive)
+    {
+        _writer = writer;
+        _captured = captured;
+        _pageSizeBytes = pageSizeBytes;
+        _limits = limits;
+        _isLive = _hadLive = isLive;
+        _holes = new HoleMap(limits.MaxHoles);
+        _instant = new InstantParts(pageSizeBytes, limits);
+    }
 
     internal ulong MemoryBytes { get; private set; }
 
@@ -18,24 +41,46 @@ internal sealed class MemoryReceiver(CoreWriter writer, CapturedRanges captured,
 
     internal ulong PackedBytes { get; private set; }
 
-    internal ulong HoleBytes { get; private set; }
+    /// <summary>The live round that comes now, from 1; 0 before the first, and for the instant.</summary>
+    internal uint Round { get; private set; }
+
+    /// <summary>The last live round of which memory came; 0 if none.</summary>
+    internal uint LastRound { get; private set; }
+
+    /// <summary>Bytes of the chunks of the round that comes now.</summary>
+    internal ulong RoundBytes { get; private set; }
 
     internal ulong Digest => _digest.Value;
 
-    /// <summary>Holes found while reading, neighbours of one reason merged.</summary>
-    internal List<RecordHole> Holes { get; } = [];
+    /// <summary>Holes of the snapshot that were found while reading.</summary>
+    internal IReadOnlyList<RecordHole> Holes => _holes.Holes;
+
+    internal int HoleCount => _holes.Holes.Count;
+
+    /// <summary>Bytes of all hole messages.</summary>
+    private ulong HoleMessageBytes { get; set; }
+
+    /// <summary>From now on memory is of the instant.</summary>
+    internal void EndRounds()
+    {
+        _isLive = false;
+        BeginRound(0);
+    }
+
+    /// <summary>Says what the instant captures. What came of other addresses is void.</summary>
+    internal void BeginInstant(RangeList captured)
+    {
+        _captured = captured;
+        _holes.Clip(captured);
+    }
 
     internal void Add(CaptureFrame frame)
     {
-        if (frame.Round != 0)
-        {
-            throw SnapshotException.Violation($"memory of round {frame.Round}: the agent is newer than this client");
-        }
-
+        VerifyRound(frame.Round);
         ReadOnlySpan<byte> bytes = _unpacker.Unpack(frame);
         ulong start = frame.Address;
         ulong end = unchecked(start + (ulong)bytes.Length);
-        if (end < start || start % pageSizeBytes != 0 || !captured.Contains(start, end))
+        if (end < start || start % _pageSizeBytes != 0 || !_captured.Contains(start, end))
         {
             throw SnapshotException.Violation($"memory at 0x{start:x}, {bytes.Length} bytes, outside of what is captured");
         }
@@ -45,47 +90,55 @@ internal sealed class MemoryReceiver(CoreWriter writer, CapturedRanges captured,
             throw SnapshotException.Violation($"memory at 0x{start:x} after 0x{_end:x}, out of order");
         }
 
-        MemoryBytes += (ulong)bytes.Length;
-        if (MemoryBytes > limits.MaxMemoryBytes)
+        if (!_isLive)
         {
-            throw SnapshotException.Limit($"more than {limits.MaxMemoryBytes} bytes of memory");
+            _instant.AddMemory(start, end);
+        }
+
+        MemoryBytes += (ulong)bytes.Length;
+        RoundBytes += (ulong)bytes.Length;
+        if (MemoryBytes > _limits.MaxMemoryBytes)
+        {
+            throw SnapshotException.Limit($"more than {_limits.MaxMemoryBytes} bytes of memory");
         }
 
         _end = end;
         ChunkCount++;
         PackedBytes += (ulong)frame.PackedBytes;
         _digest.Append(start, bytes);
-        writer.WriteMemory(start, bytes);
+        _holes.Clear(start, end);
+        _writer.WriteMemory(start, bytes);
     }
 
     internal void Add(Hole hole)
     {
-        if (hole.Range is not { } range || range.Start % pageSizeBytes != 0 || range.End % pageSizeBytes != 0
-            || !captured.Contains(range.Start, range.End))
+        AddressRange range = Verify(hole.Range, "a hole");
+        if (!_isLive)
         {
-            throw SnapshotException.Violation("a hole outside of what is captured");
+            _instant.AddHole(range.Start, range.End);
         }
 
-        if (range.Start < _holeEnd)
+        if (++_holeCount > _limits.MaxHoles && _isLive)
         {
-            throw SnapshotException.Violation($"a hole at 0x{range.Start:x} after 0x{_holeEnd:x}, out of order");
+            throw SnapshotException.Limit($"more than {_limits.MaxHoles} holes in one round");
         }
 
-        _holeEnd = range.End;
-        HoleBytes += range.End - range.Start;
-        string reason = WireNames.Of(hole.Reason);
-        if (Holes.Count > 0 && Holes[^1].End == range.Start && Holes[^1].Reason == reason)
+        HoleMessageBytes += range.End - range.Start;
+        if (HoleMessageBytes > long.MaxValue)
         {
-            Holes[^1] = Holes[^1] with { End = range.End };
+            throw SnapshotException.Limit($"holes of {HoleMessageBytes} bytes");
         }
-        else if (Holes.Count >= limits.MaxHoles)
-        {
-            throw SnapshotException.Limit($"more than {limits.MaxHoles} holes");
-        }
-        else
-        {
-            Holes.Add(new RecordHole(range.Start, range.End, reason));
-        }
+
+        _holes.Set(range.Start, range.End, WireNames.Of(hole.Reason));
+        Void(range);
+    }
+
+    internal void Add(ZeroRange zero)
+    {
+        AddressRange range = Verify(zero.Range, "a range of zeros");
+        _instant.AddZeros(range.Start, range.End);
+        _holes.Clear(range.Start, range.End);
+        Void(range);
     }
 
     internal void Verify(CaptureTrailer trailer)
@@ -93,7 +146,8 @@ internal sealed class MemoryReceiver(CoreWriter writer, CapturedRanges captured,
         Compare("bytes of memory", trailer.MemoryBytes, MemoryBytes);
         Compare("chunks", trailer.ChunkCount, ChunkCount);
         Compare("packed bytes", trailer.PackedBytes, PackedBytes);
-        Compare("bytes in holes", trailer.HoleBytes, HoleBytes);
+        Compare("bytes in holes", trailer.HoleBytes, HoleMessageBytes);
+        Compare("bytes of zeros", trailer.ZeroBytes, _instant.ZeroBytes);
         if (!WireTime.IsSane(trailer.Pause))
         {
             throw SnapshotException.Violation("a pause that is negative or longer than a century");
@@ -102,6 +156,11 @@ internal sealed class MemoryReceiver(CoreWriter writer, CapturedRanges captured,
         if (trailer.Digest != Digest)
         {
             throw SnapshotException.Violation($"the digest of the memory is {Digest:x16}, not {trailer.Digest:x16} as the agent says");
+        }
+
+        if (trailer.PartialBecause.Length == 0 && Holes.Any(hole => hole.Reason == WireNames.Of(HoleReason.Dropped)))
+        {
+            throw SnapshotException.Violation("memory was dropped, but the trailer calls the snapshot whole");
         }
     }
 
@@ -112,6 +171,63 @@ internal sealed class MemoryReceiver(CoreWriter writer, CapturedRanges captured,
         if (claimed != counted)
         {
             throw SnapshotException.Violation($"{counted} {what} came, not {claimed} as the agent says");
+        }
+    }
+
+    private void VerifyRound(uint round)
+    {
+        if (!_isLive)
+        {
+            if (round != 0)
+            {
+                throw SnapshotException.Violation($"memory of round {round} among that of the instant");
+            }
+
+            return;
+        }
+
+        if (round == 0 || round < Round)
+        {
+            throw SnapshotException.Violation($"memory of round {round} in round {Round}, before the instant");
+        }
+
+        if (round > _limits.MaxRounds)
+        {
+            throw SnapshotException.Limit($"more than {_limits.MaxRounds} rounds");
+        }
+
+        if (round != Round)
+        {
+            BeginRound(round);
+            LastRound = round;
+        }
+    }
+
+    private void BeginRound(uint round)
+    {
+        Round = round;
+        RoundBytes = 0;
+        _end = 0;
+        _holeCount = 0;
+    }
+
+    private AddressRange Verify(AddressRange? range, string what)
+    {
+        if (range is null || range.Start % _pageSizeBytes != 0 || range.End % _pageSizeBytes != 0
+            || !_captured.Contains(range.Start, range.End))
+        {
+            throw SnapshotException.Violation($"{what} outside of what is captured");
+        }
+
+        return range;
+    }
+
+    /// <summary>What a live round wrote there is no more; without live rounds nothing can be there.</summary>
+    private void Void(AddressRange range)
+    {
+        if (_hadLive)
+        {
+            _writer.WriteZeros(range.Start, range.End);
         }
     }
 }

@@ -12,17 +12,20 @@ internal static class RecordBuilder
     private const int MostWarnings = 1024;
     private const int BytesPerThread = 96;
     private const int BytesPerRange = 200;
+    private const int BytesPerRound = 80;
 
-    /// <summary>Room for the note, before it is known which holes the memory will have.</summary>
-    internal static int ReserveBytes(ThreadCollector threads, VmaCollector vmas) => (int)Math.Clamp(
+    /// <summary>Room for the note, before it is known which further holes the memory of the instant will have.</summary>
+    internal static int ReserveBytes(ThreadCollector threads, VmaCollector vmas, Instant instant, int liveHoles) => (int)Math.Clamp(
         SmallestReserveBytes
             + ((long)threads.Stops.Count * BytesPerThread)
-            + ((long)(vmas.Elisions.Count + vmas.NotOfTheInstant.Count) * BytesPerRange),
+            + ((long)(vmas.Elisions.Count + vmas.NotOfTheInstant.Count + liveHoles) * BytesPerRange)
+            + ((long)instant.Rounds.Count * BytesPerRound),
         SmallestReserveBytes,
         LargestReserveBytes);
 
     internal static SnapshotRecord Build(
-        CaptureStarted started, Instant instant, ThreadCollector threads, VmaCollector vmas, MemoryReceiver memory, CaptureTrailer trailer)
+        CaptureStarted started, Instant instant, ThreadCollector threads, VmaCollector vmas, MemoryReceiver memory, CaptureTrailer trailer,
+        long unreferencedBytes)
     {
         Process process = started.Process;
         return new SnapshotRecord
@@ -30,11 +33,14 @@ internal static class RecordBuilder
             ToolVersion = $"corelift {ClientVersion.Text}, agent {WireNames.Cut(started.AgentVersion)}",
             Strategy = WireNames.Of(instant.Strategy),
             Content = WireNames.Of(started.Plan.Content),
-            Reasons = [.. started.Plan.Reasons.Select(WireNames.Cut)],
+            Reasons = [.. started.Plan.Reasons.Concat(instant.Reasons).Select(WireNames.Cut)],
             StoppedAt = ToText(instant.StoppedAt),
             PauseNs = WireTime.ToNanoseconds(instant.Pause ?? trailer.Pause),
             SkewNs = WireTime.ToNanoseconds(instant.Skew) ?? 0,
             Phases = [.. instant.Phases.Select(p => new RecordPhase(WireNames.Cut(p.Name), WireTime.ToNanoseconds(p.Duration) ?? 0))],
+            Rounds = [.. instant.Rounds.Select(r => new RecordRound((int)r.Round, r.MemoryBytes, WireTime.ToNanoseconds(r.Duration) ?? 0))],
+            PartialBecause = WireNames.Cut(trailer.PartialBecause),
+            UnreferencedBytes = unreferencedBytes,
             Host = WireNames.Cut(started.HostName),
             Kernel = WireNames.Cut(started.KernelRelease),
             CaptureId = WireNames.Cut(started.CaptureId),

@@ -4,8 +4,8 @@ using Corelift.V1;
 
 namespace Corelift.Client.Receiving;
 
-/// <summary>Takes the VMAs of an instant as they come, each checked, up to the announced number.</summary>
-internal sealed class VmaCollector(uint expected, uint pageSizeBytes, SnapshotLimits limits)
+/// <summary>Takes VMAs as they come, each checked: those of an instant up to the announced number, live ones up to the limit.</summary>
+internal sealed class VmaCollector(uint? expected, uint pageSizeBytes, SnapshotLimits limits)
 {
     private long _namesBytes;
     private int _regionCount;
@@ -13,7 +13,7 @@ internal sealed class VmaCollector(uint expected, uint pageSizeBytes, SnapshotLi
 
     internal List<CoreVma> Vmas { get; } = [];
 
-    internal CapturedRanges Captured { get; } = new();
+    internal RangeList Captured { get; } = new();
 
     internal List<RecordHole> Elisions { get; } = [];
 
@@ -29,6 +29,11 @@ internal sealed class VmaCollector(uint expected, uint pageSizeBytes, SnapshotLi
         if (IsComplete)
         {
             throw SnapshotException.Violation($"more than the announced {expected} VMAs");
+        }
+
+        if (Vmas.Count >= limits.MaxVmas)
+        {
+            throw SnapshotException.Limit($"more than {limits.MaxVmas} VMAs");
         }
 
         if (captured.Vma?.Range is not { } range)

@@ -33,6 +33,7 @@ internal static class WireNames
         HoleReason.PresenceUnknown => "presence-unknown",
         HoleReason.Userfault => "userfault",
         HoleReason.Device => "device",
+        HoleReason.Dropped => "dropped",
         _ => "unknown",
     };
 
@@ -43,6 +44,8 @@ internal static class WireNames
         Consistency.File => ("file", "pages of the mapped file are as the file was when it was read"),
         Consistency.Live => ("live", "shared memory, read after the target ran again"),
         Consistency.Shared => ("shared", "copied while the target was stopped, but other processes could write to it"),
+        Consistency.SharedLive => (
+            "shared-live", "shared memory, read while the target ran; what other processes wrote is as it was when it was read"),
         _ => ("unknown", "the agent names a consistency that this client does not know"),
     };
 

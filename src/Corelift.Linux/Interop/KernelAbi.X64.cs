@@ -14,6 +14,7 @@ internal static class SyscallNumber
     internal const int ExitGroup = 231;     // exit_group
     internal const int OpenAt = 257;        // openat
     internal const int MovePages = 279;     // move_pages
+    internal const int Userfaultfd = 323;   // userfaultfd
     internal const int PidfdOpen = 434;     // pidfd_open
     internal const int CloseRange = 436;    // close_range
     internal const int PidfdGetfd = 438;    // pidfd_getfd

@@ -33,3 +33,35 @@ internal struct UffdioApi
     internal ulong Features;
     internal ulong Ioctls;
 }
+
+/// <summary>struct uffdio_range (ioctl_userfaultfd(2)).</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct UffdioRange
+{
+    internal const nuint Unregister = 0x8010aa01; // UFFDIO_UNREGISTER
+
+    internal ulong Start;
+    internal ulong Length;
+}
+
+/// <summary>struct uffdio_register (ioctl_userfaultfd(2)).</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct UffdioRegister
+{
+    internal const nuint Request = 0xc020aa00; // UFFDIO_REGISTER
+    internal const ulong WriteProtectMode = 2; // UFFDIO_REGISTER_MODE_WP
+
+    internal UffdioRange Range;
+    internal ulong Mode;
+    internal ulong Ioctls;
+}
+
+/// <summary>struct uffdio_writeprotect (ioctl_userfaultfd(2)); mode 0 takes the protection away.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct UffdioWriteProtect
+{
+    internal const nuint Request = 0xc018aa06; // UFFDIO_WRITEPROTECT
+
+    internal UffdioRange Range;
+    internal ulong Mode;
+}

@@ -14,9 +14,13 @@ public readonly record struct PageRun(ulong Start, ulong End);
 /// </summary>
 internal sealed unsafe class Pagemap
 {
+    private const ulong Tracked = 1 << 0;                        // PAGE_IS_WPALLOWED
+    private const ulong Written = 1 << 1;                        // PAGE_IS_WRITTEN
     private const ulong PresentOrSwapped = (1 << 3) | (1 << 4);  // PAGE_IS_PRESENT | PAGE_IS_SWAPPED
     private const ulong ZeroPage = 1 << 5;                       // PAGE_IS_PFNZERO
     private const nuint ScanRequest = 0xc0606610;                // PAGEMAP_SCAN = _IOWR('f', 16, struct pm_scan_arg)
+    private const ulong ProtectMatching = 1 << 0;                // PM_SCAN_WP_MATCHING
+    private const ulong TableBytes = 2UL << 20;                  // what one page table maps
     private const int PageSize = 4096;
     private const ulong EntryPresentOrSwapped = 0b11UL << 62;
 
@@ -45,25 +49,108 @@ internal sealed unsafe class Pagemap
         return ScanByEntries(start, end, runs);
     }
 
-    private Errno ScanByRequest(ulong start, ulong end, PageRunList runs)
+    /// <summary>
+    /// Appends the runs that may differ from what they were when <see cref="TakeWritten"/> last saw them: written since, or no
+    /// longer there. About 0.3 to 0.5 ms per GiB of 4 KiB pages (measured, Linux 6.18): the kernel has a fast path for just this.
+    /// </summary>
+    /// <returns>None, or why the kernel did not answer: the process has gone.</returns>
+    internal Errno FindWritten(ulong start, ulong end, PageRunList runs) => Request(
+        new PmScanArg { Start = start, End = end, CategoryMask = Written, ReturnMask = Written }, runs, ignored: 0);
+
+    /// <summary>Appends the runs of pages that exist and were written to, the zero page left out.</summary>
+    /// <inheritdoc cref="FindWritten"/>
+    internal Errno FindWrittenPresent(ulong start, ulong end, PageRunList runs) => Request(
+        new PmScanArg
+        {
+            Start = start,
+            End = end,
+            CategoryInverted = ZeroPage,
+            CategoryMask = Written | ZeroPage,
+            CategoryAnyOfMask = PresentOrSwapped,
+            ReturnMask = Written,
+        },
+        runs,
+        ignored: 0);
+
+    /// <summary>Appends the runs of mappings that no tracker is registered for. Skips the others without a look at their pages.</summary>
+    /// <inheritdoc cref="FindWritten"/>
+    internal Errno FindUntracked(ulong start, ulong end, PageRunList runs) => Request(
+        new PmScanArg { Start = start, End = end, CategoryInverted = Tracked, CategoryMask = Tracked, ReturnMask = Tracked }, runs, ignored: 0);
+
+    /// <summary>
+    /// Appends the runs of existing pages that were written to, and from now on counts them as not written to
+    /// (PM_SCAN_WP_MATCHING). Page tables that hold no page are left alone: to protect a hole, the kernel would make them.
+    /// </summary>
+    /// <param name="start">First address.</param>
+    /// <param name="end">End.</param>
+    /// <param name="scratch">Emptied and used.</param>
+    /// <param name="runs">Receives the runs.</param>
+    /// <inheritdoc cref="FindWritten"/>
+    internal Errno TakeWritten(ulong start, ulong end, PageRunList scratch, PageRunList runs)
     {
+        scratch.Clear();
+        Errno result = FindWritten(start, end, scratch);
+        if (result != Errno.None || scratch.Count == 0)
+        {
+            return result;
+        }
+
+        (ulong first, ulong last) = (scratch.Runs[0].Start, scratch.Runs[^1].End);
+        scratch.Clear();
+        result = FindWrittenPresent(first, last, scratch);
+        for (int i = 0; i < scratch.Count && result == Errno.None;)
+        {
+            ulong from = Math.Max(start, scratch.Runs[i].Start & ~(TableBytes - 1));
+            ulong to = TableEnd(scratch.Runs[i++].End);
+            for (; i < scratch.Count && scratch.Runs[i].Start < to; i++)
+            {
+                to = Math.Max(to, TableEnd(scratch.Runs[i].End));
+            }
+
+            result = Request(
+                new PmScanArg
+                {
+                    Flags = ProtectMatching,
+                    Start = from,
+                    End = Math.Min(to, end),
+                    CategoryMask = Written,
+                    ReturnMask = PresentOrSwapped | ZeroPage,
+                },
+                runs,
+                ignored: ZeroPage);
+        }
+
+        return result;
+    }
+
+    private static ulong TableEnd(ulong address) => (address + TableBytes - 1) & ~(TableBytes - 1);
+
+    private Errno ScanByRequest(ulong start, ulong end, PageRunList runs) => Request(
+        new PmScanArg
+        {
+            Start = start,
+            End = end,
+            CategoryInverted = ZeroPage,
+            CategoryMask = ZeroPage,
+            CategoryAnyOfMask = PresentOrSwapped,
+            ReturnMask = PresentOrSwapped,
+        },
+        runs,
+        ignored: 0);
+
+    /// <summary>Makes one request as often as it takes, and appends what it finds, but for runs of an ignored category.</summary>
+    private Errno Request(PmScanArg argument, PageRunList runs, ulong ignored)
+    {
+        // Where existing pages are asked for among others, those without a category do not exist.
+        bool presentOnly = ignored != 0;
         fixed (PageRegion* regions = _regions)
         {
-            ulong next = start;
-            while (next < end)
+            ulong end = argument.End;
+            argument.Size = (ulong)sizeof(PmScanArg);
+            argument.Vector = (ulong)regions;
+            argument.VectorLength = (ulong)_regions.Length;
+            while (argument.Start < end)
             {
-                var argument = new PmScanArg
-                {
-                    Size = (ulong)sizeof(PmScanArg),
-                    Start = next,
-                    End = end,
-                    Vector = (ulong)regions,
-                    VectorLength = (ulong)_regions.Length,
-                    CategoryInverted = ZeroPage,
-                    CategoryMask = ZeroPage,
-                    CategoryAnyOfMask = PresentOrSwapped,
-                    ReturnMask = PresentOrSwapped,
-                };
                 int count = LibC.Ioctl(_descriptor, ScanRequest, &argument);
                 if (count < 0)
                 {
@@ -72,15 +159,18 @@ internal sealed unsafe class Pagemap
 
                 for (int i = 0; i < count; i++)
                 {
-                    runs.Add(regions[i].Start, regions[i].End);
+                    if ((regions[i].Categories & ignored) == 0 && (!presentOnly || regions[i].Categories != 0))
+                    {
+                        runs.Add(regions[i].Start, regions[i].End);
+                    }
                 }
 
-                if (argument.WalkEnd <= next)
+                if (argument.WalkEnd <= argument.Start)
                 {
                     return Errno.None;
                 }
 
-                next = argument.WalkEnd;
+                argument.Start = argument.WalkEnd;
             }
         }
 

@@ -168,6 +168,14 @@ public sealed class ProcessDirectory : IDisposable
         return NumericEntries.List(task, Tid, limits ?? ProcfsLimits.Default);
     }
 
+    /// <summary>Lists the open descriptors in ascending order, but for 0. Their facts are in <c>fdinfo/N</c>.</summary>
+    /// <exception cref="SyscallException">The process has gone, or reading is refused.</exception>
+    public List<int> ListDescriptors(ProcfsLimits? limits = null)
+    {
+        using var descriptors = new SafeFileHandle(OpenFile("fdinfo", OpenFlags.Directory), ownsHandle: true);
+        return NumericEntries.List(descriptors, Tid, limits ?? ProcfsLimits.Default);
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _directory.Dispose();
 

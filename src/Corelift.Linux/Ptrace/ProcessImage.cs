@@ -82,13 +82,20 @@ public sealed class ProcessImage
             _ = _caller.CallInImage(Tid, deadline, SyscallNumber.Prctl, [SetDumpable, 0, 0, 0, 0]);
         }
 
-        if (descriptor < 0)
-        {
-            return null;
-        }
+        return TakeOver(descriptor);
+    }
 
-        int ours = LibC.PidfdGetfd(_pidfd, (int)descriptor);
-        return ours < 0 ? null : new SafeFileHandle(ours, ownsHandle: true);
+    /// <summary>
+    /// Makes a userfaultfd(2) in the image and takes it over. Made in a peer, it is bound to the target's own memory, and ours
+    /// is the only descriptor of it once the peer has gone.
+    /// </summary>
+    /// <param name="deadline">In nanoseconds of CLOCK_MONOTONIC.</param>
+    /// <returns>The descriptor, or null where the kernel or a limit refuses.</returns>
+    internal SafeFileHandle? OpenUserfault(long deadline)
+    {
+        const ulong UserModeOnly = 1;           // UFFD_USER_MODE_ONLY: allowed to everybody
+        const ulong NonBlockingCloseOnExec = 0x80800;
+        return TakeOver(_caller.CallInImage(Tid, deadline, SyscallNumber.Userfaultfd, [NonBlockingCloseOnExec | UserModeOnly]));
     }
 
     /// <summary>
@@ -135,6 +142,12 @@ public sealed class ProcessImage
         {
             _ = LibC.Close(_pidfd);
         }
+    }
+
+    private SafeFileHandle? TakeOver(long descriptor)
+    {
+        int ours = descriptor < 0 ? -1 : LibC.PidfdGetfd(_pidfd, (int)descriptor);
+        return ours < 0 ? null : new SafeFileHandle(ours, ownsHandle: true);
     }
 
     private bool IsNonDumpable(long deadline)

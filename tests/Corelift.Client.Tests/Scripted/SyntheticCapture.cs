@@ -9,7 +9,7 @@ using ZstdSharp;
 namespace Corelift.Client.Tests.Scripted;
 
 /// <summary>A capture of a process that never was: two threads, four VMAs, memory that is a function of its address.</summary>
-public sealed class SyntheticCapture
+public sealed partial class SyntheticCapture
 {
     public const uint Pid = 4242;
     public const ulong CodeStart = 0x400000;
@@ -194,6 +194,8 @@ public sealed class SyntheticCapture
     public List<CaptureResponse> Messages() =>
     [
         new() { Started = Started },
+        .. LiveVmas.Select(part => new CaptureResponse { LiveVmas = part }),
+        .. LiveMemory,
         new() { Instant = Instant },
         .. Threads.Select(thread => new CaptureResponse { Threads = new InstantThreads { Threads = { thread } } }),
         new() { Vmas = new InstantVmas { Vmas = { Vmas } } },
@@ -201,17 +203,21 @@ public sealed class SyntheticCapture
         new() { Trailer = Trailer ?? Sums() },
     ];
 
-    /// <summary>The trailer that goes with <see cref="Memory"/>, by the contract's words alone.</summary>
+    /// <summary>The trailer that goes with what is live and with <see cref="Memory"/>, by the contract's words alone.</summary>
     public CaptureTrailer Sums()
     {
         CaptureTrailer trailer = new() { Elapsed = Duration.FromTimeSpan(TimeSpan.FromSeconds(1)), Warnings = { "a warning of the trailer" } };
         XxHash3 digest = new();
         byte[] head = new byte[16];
-        foreach (CaptureResponse part in Memory)
+        foreach (CaptureResponse part in LiveMemory.Concat(Memory))
         {
             if (part.Hole is { Range: { } hole })
             {
                 trailer.HoleBytes += unchecked(hole.End - hole.Start);
+            }
+            else if (part.Zero is { Range: { } zero })
+            {
+                trailer.ZeroBytes += unchecked(zero.End - zero.Start);
             }
             else if (part.Memory is { } chunk)
             {
@@ -221,7 +227,9 @@ public sealed class SyntheticCapture
                 BinaryPrimitives.WriteUInt64LittleEndian(head, chunk.Address);
                 BinaryPrimitives.WriteUInt64LittleEndian(head.AsSpan(8), chunk.LengthBytes);
                 digest.Append(head);
-                digest.Append(Bytes(chunk.Address, (int)Math.Min(chunk.LengthBytes, 1 << 20)));
+                digest.Append(chunk.Compression == Compression.None
+                    ? chunk.Data.ToByteArray()
+                    : Bytes(chunk.Address, (int)Math.Min(chunk.LengthBytes, 1 << 20)));
             }
         }
 

@@ -1,0 +1,68 @@
+using Corelift.Capture.Planning;
+using Corelift.Linux.Memory;
+using Corelift.Linux.Procfs;
+using Corelift.Linux.Processes;
+using Corelift.Linux.Ptrace;
+
+namespace Corelift.Capture.Worker;
+
+/// <summary>Stops the main thread of a target alone, some hundred microseconds, to make calls in it. The others run.</summary>
+internal static class BriefStop
+{
+    /// <summary>
+    /// Stops, calls, resumes. The main thread where it lives, as the frame lies on its stack: then nobody runs who could come to
+    /// need that place.
+    /// </summary>
+    /// <param name="facts">The target, from just before.</param>
+    /// <param name="directory">Its /proc directory.</param>
+    /// <param name="patienceNanoseconds">Longest time for all of it.</param>
+    /// <param name="work">Gets the prepared thread and the deadline; returns empty, or why it did not work.</param>
+    /// <returns>Empty, or why it did not work: one sentence.</returns>
+    internal static string Run(
+        TargetFacts facts, ProcessDirectory directory, long patienceNanoseconds, Func<RemoteCaller, long, string> work)
+    {
+        if (RemoteCodeFinder.Find(facts.Directory, facts.Vmas.ConvertAll(v => v.Vma), out RemoteCode code) is { } refusal)
+        {
+            return refusal;
+        }
+
+        using var session = new TraceSession(directory, 1);
+        using SharedBuffer buffer = SharedBuffer.Create("corelift-threads", ThreadRecords.Stride());
+        var records = new ThreadRecords(buffer, 0, ThreadRecords.Stride());
+        try
+        {
+            return Run(session, records, code, facts.Directory.Tid, patienceNanoseconds, work);
+        }
+        finally
+        {
+            session.ResumeAll();
+        }
+    }
+
+    private static string Run(
+        TraceSession session, ThreadRecords records, RemoteCode code, int tid, long patience, Func<RemoteCaller, long, string> work)
+    {
+        TraceOutcome outcome = session.SeizeOne(tid);
+        long deadline = MonotonicClock.Nanoseconds + patience;
+        outcome = outcome == TraceOutcome.Done ? session.StopAll(deadline, wholeProcess: false) : outcome;
+        outcome = outcome == TraceOutcome.Done ? session.ReadRegisters(records) : outcome;
+        if (outcome != TraceOutcome.Done)
+        {
+            return $"its main thread could not be stopped ({outcome})";
+        }
+
+        if (RemoteCaller.Prepare(session, records, code, out string refusal) is not { } caller)
+        {
+            return refusal;
+        }
+
+        try
+        {
+            return work(caller, deadline);
+        }
+        finally
+        {
+            caller.Restore();
+        }
+    }
+}

@@ -1,0 +1,79 @@
+using Corelift.Linux.Memory;
+
+namespace Corelift.Capture.Worker;
+
+/// <summary>Brings what was copied more than once, and runs from two lists, into one order.</summary>
+internal static class PauseExtents
+{
+    private const ulong PageBytes = 4096;
+
+    /// <summary>The newest copy of each page, in ascending order of address; pages that follow each other in both are one extent.</summary>
+    /// <param name="extents">In the order in which they were copied: a later one replaces an earlier one.</param>
+    internal static PauseExtent[] Newest(PauseExtent[] extents)
+    {
+        if (IsAscending(extents))
+        {
+            return extents;
+        }
+
+        var pages = new SortedDictionary<ulong, long>();
+        foreach (PauseExtent extent in extents)
+        {
+            for (ulong at = 0; at < extent.LengthBytes; at += PageBytes)
+            {
+                pages[extent.Address + at] = extent.Offset + (long)at;
+            }
+        }
+
+        var result = new List<PauseExtent>();
+        foreach ((ulong address, long offset) in pages)
+        {
+            PauseExtent last = result.Count > 0 ? result[^1] : default;
+            if (result.Count > 0 && last.Address + last.LengthBytes == address && last.Offset + (long)last.LengthBytes == offset
+                && last.LengthBytes < PauseCopier.PieceBytes)
+            {
+                result[^1] = last with { LengthBytes = last.LengthBytes + PageBytes };
+            }
+            else
+            {
+                result.Add(new PauseExtent(address, PageBytes, offset));
+            }
+        }
+
+        return [.. result];
+    }
+
+    /// <summary>All addresses of two ascending lists, in ascending order, neighbours joined.</summary>
+    internal static PageRun[] Union(ReadOnlySpan<PageRun> left, ReadOnlySpan<PageRun> right)
+    {
+        var result = new List<PageRun>(left.Length + right.Length);
+        (int l, int r) = (0, 0);
+        while (l < left.Length || r < right.Length)
+        {
+            PageRun next = r == right.Length || (l < left.Length && left[l].Start <= right[r].Start) ? left[l++] : right[r++];
+            if (result.Count > 0 && next.Start <= result[^1].End)
+            {
+                result[^1] = new PageRun(result[^1].Start, Math.Max(result[^1].End, next.End));
+            }
+            else
+            {
+                result.Add(next);
+            }
+        }
+
+        return [.. result];
+    }
+
+    private static bool IsAscending(PauseExtent[] extents)
+    {
+        for (int i = 1; i < extents.Length; i++)
+        {
+            if (extents[i].Address < extents[i - 1].Address + extents[i - 1].LengthBytes)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+}

@@ -1,0 +1,297 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Corelift.Capture.Planning;
+using Corelift.Linux;
+using Corelift.Linux.Memory;
+using Corelift.Linux.Procfs;
+using Corelift.Linux.Processes;
+using Corelift.Linux.Ptrace;
+
+namespace Corelift.Capture.Worker;
+
+/// <summary>What strategy precopy does around and in the stop: copies what is written, or makes an image where that is too much.</summary>
+internal sealed class PrecopyPause : IDisposable
+{
+    private const long LeastRoom = 16L << 20;
+    private const long LittleBytes = 256L << 10;
+    private const int MostLocalRounds = 8;
+    private const double CopyBytesPerNanosecond = 2;
+    private const double EnoughShrinking = 0.7;
+
+    private readonly WorkerRequest _request;
+    private readonly StoppedTarget _target;
+    private readonly TrackedMemory _memory;
+    private readonly WrittenScanner _scanner;
+    private readonly PauseCopier _copier;
+    private readonly List<PageRun> _carried = new(64);
+    private readonly PageRunList _found = new(4096);
+    private readonly long _forkNanoseconds;
+    private readonly IReadOnlyCollection<ulong> _debuggerPages;
+    private byte[] _maps;
+    private List<Vma> _vmas;
+    private List<CaptureRegion> _regions;
+    private bool _madeCalls;
+    private long _scanNanoseconds;
+    private long _copyNanoseconds;
+    private long _forkTook;
+
+    /// <summary>Makes everything that can be made before the stop.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="target">The target, looked at anew.</param>
+    /// <param name="memory">Its tracked memory.</param>
+    /// <param name="roomBytes">Room for what is copied.</param>
+    internal PrecopyPause(WorkerRequest request, StoppedTarget target, TrackedMemory memory, long roomBytes)
+    {
+        (_request, _target, _memory) = (request, target, memory);
+        bool canFork = target.NoCallsBecause is null && CapturePlanner.ForkHazard(target.Facts) is null;
+        _forkNanoseconds = canFork ? (long)(CapturePlanner.ForkMilliseconds(target.Facts) * 1e6) : long.MaxValue;
+        _debuggerPages = request.Content == CaptureContent.Stacks ? DebuggerPages.Find(target.Facts) : [];
+        _maps = target.Facts.Directory.ReadFile("maps");
+        (_vmas, _regions) = Plan(_maps);
+        long most = canFork ? (long)(_forkNanoseconds * CopyBytesPerNanosecond) : request.SpoolLimitBytes;
+        long length = Math.Clamp(roomBytes, LeastRoom, Math.Max(LeastRoom, Math.Min(most, request.SpoolLimitBytes))) + PauseCopyBytes();
+        Buffer = SharedBuffer.Create("corelift-pause-copy", length);
+        _copier = new PauseCopier(Buffer);
+        _scanner = new WrittenScanner(memory.Files.Pagemap!);
+        _scanner.SetRegions(_regions);
+    }
+
+    /// <summary>Holds what was copied.</summary>
+    internal SharedBuffer Buffer { get; }
+
+    /// <summary>After <see cref="Run"/>: what did not fit, in bytes, where no image could be made either; 0 otherwise.</summary>
+    internal long WantedBytes { get; private set; }
+
+    /// <summary>What was found and copied.</summary>
+    internal ReportParts Parts => new(_maps, [], [.. _regions], PauseExtents.Newest(_copier.Extents), _copier.Unreadable)
+    {
+        Written = PauseExtents.Union(PauseExtents.Union(_scanner.Written.Runs, _scanner.Untracked.Runs), _memory.TakenLocally),
+    };
+
+    /// <summary>
+    /// Copies what the target writes while it runs, again and again: at the speed of memory, so what is left shrinks to what it
+    /// writes in a millisecond or two.
+    /// </summary>
+    internal void CopyWhileRunning()
+    {
+        Copy(_memory.TakenLocally); // by an earlier try, whose copies are gone
+        long last = long.MaxValue;
+        for (int round = 0; round < MostLocalRounds; round++)
+        {
+            Check(_scanner.Scan(take: false));
+            long bytes = (long)_scanner.Present.TotalBytes;
+            if (bytes <= LittleBytes || bytes > last * EnoughShrinking || bytes > (Buffer.LengthBytes - _copier.UsedBytes) / 2)
+            {
+                return;
+            }
+
+            last = bytes;
+            Check(_scanner.Scan(take: true));
+            _memory.TakenLocally = PauseExtents.Union(_memory.TakenLocally, _scanner.Present.Runs);
+            Copy(_scanner.Present.Runs);
+        }
+    }
+
+    private void Copy(ReadOnlySpan<PageRun> runs)
+    {
+        if (!runs.IsEmpty)
+        {
+            _ = Add(runs, _carried);
+            _ = _copier.CopyAll(_memory.Files.Memory, new ProcessMemory(_target.Facts.Directory.Tid), long.MaxValue);
+        }
+    }
+
+    /// <summary>Copies what was written since, or makes an image. The target is stopped, and still is afterwards.</summary>
+    /// <returns>The image, or null.</returns>
+    internal ProcessImage? Run()
+    {
+        long started = MonotonicClock.Nanoseconds;
+        ReadMaps();
+        Check(_scanner.Scan(take: false));
+        FindOthers();
+        _scanNanoseconds = MonotonicClock.Nanoseconds - started;
+
+        started = MonotonicClock.Nanoseconds;
+        int before = _copier.ExtentCount;
+        long bytes = (long)(_scanner.Present.TotalBytes + _found.TotalBytes) + _carried.Sum(run => (long)(run.End - run.Start));
+        bool fits = Add(_found.Runs, null) && Add(CollectionsMarshal.AsSpan(_carried), null);
+        bool copies = fits && bytes / CopyBytesPerNanosecond <= _forkNanoseconds && Add(_scanner.Present.Runs, null);
+        ProcessImage? image = null;
+        if (!copies && _forkNanoseconds < long.MaxValue)
+        {
+            image = Fork();
+        }
+        else if (!copies)
+        {
+            _copier.TakeBack(before);
+            WantedBytes = bytes + _copier.UsedBytes;
+            return null;
+        }
+
+        CheckTime(bytes);
+        bool done = _copier.CopyAll(_memory.Files.Memory, new ProcessMemory(_target.Session.Tid(0)), _target.Deadline);
+        _copyNanoseconds = MonotonicClock.Nanoseconds - started - _forkTook;
+        return done ? image : throw Overrun(bytes);
+    }
+
+    /// <summary>Fills in the strategy's part of the report.</summary>
+    internal void Describe(ref ReportHeader header, ProcessImage? image)
+    {
+        header.Strategy = image is null ? CaptureStrategy.Precopy : CaptureStrategy.Fork;
+        header.ImagePid = image?.Tid ?? 0;
+        (header.Scan, header.Copy, header.Fork) = (_scanNanoseconds, _copyNanoseconds, _forkTook);
+        (header.ScratchStart, header.ScratchEnd) = _madeCalls ? (_target.ScratchStart, _target.ScratchEnd) : (0, 0);
+    }
+
+    public void Dispose()
+    {
+        _scanner.Dispose();
+        _copier.Dispose();
+        Buffer.Dispose();
+    }
+
+    /// <summary>The target's maps are mostly what they were a moment ago; only if not, all is planned anew.</summary>
+    private void ReadMaps()
+    {
+        byte[] maps = _target.Facts.Directory.ReadFile("maps");
+        if (_request.Content == CaptureContent.Stacks || !maps.AsSpan().SequenceEqual(_maps))
+        {
+            _maps = maps;
+            (_vmas, _regions) = Plan(maps);
+            _scanner.SetRegions(_regions);
+        }
+    }
+
+    private (List<Vma> Vmas, List<CaptureRegion> Regions) Plan(byte[] maps)
+    {
+        List<Vma> vmas = MapsParser.Parse(maps, ProcfsLimits.Default);
+        var selector = new ContentSelector(new SelectionInput
+        {
+            Content = _request.Content,
+            CoredumpFilter = _target.Facts.CoredumpFilter,
+            IsCoreClr = _target.Facts.IsCoreClr,
+            StackPointers = StackPointers(),
+            DebuggerPages = _debuggerPages,
+        });
+        return (vmas, RegionPlanner.PlanPrecopy(vmas, _target.Facts.Vmas, selector, _request.PauseCopyLimitBytes));
+    }
+
+    /// <summary>Of the stopped tasks; before the stop there are none.</summary>
+    private ulong[] StackPointers()
+    {
+        ulong[] pointers = new ulong[_request.Content == CaptureContent.Stacks ? _target.StoppedCount : 0];
+        for (int i = 0; i < pointers.Length; i++)
+        {
+            pointers[i] = _target.Records.StackPointer(i);
+        }
+
+        return pointers;
+    }
+
+    private long PauseCopyBytes()
+    {
+        long sum = 0;
+        foreach (CaptureRegion region in _regions)
+        {
+            sum += region.Source == RegionSource.PauseCopy
+                ? (long)Math.Min(region.LengthBytes, (ulong)_request.PauseCopyLimitBytes)
+                : 0;
+        }
+
+        return Math.Min(sum, 2 * _request.PauseCopyLimitBytes);
+    }
+
+    /// <summary>Pages of the regions that are copied whole.</summary>
+    private void FindOthers()
+    {
+        _found.Clear();
+        var presence = new PagePresence(_target.Facts, _memory.Files.Pagemap, _target.Session.Tid(0));
+        for (int i = 0; i < _regions.Count; i++)
+        {
+            if (_regions[i].Source == RegionSource.PauseCopy && !presence.TryFind(_regions[i], _vmas[_regions[i].VmaIndex], _found))
+            {
+                _regions[i] = PauseWork.WithoutBytes(_regions[i], HoleCause.PresenceUnknown);
+            }
+        }
+    }
+
+    /// <summary>Adds runs to what is copied; what does not fit goes to <paramref name="rest"/>, or is the answer.</summary>
+    private bool Add(ReadOnlySpan<PageRun> runs, List<PageRun>? rest)
+    {
+        bool fits = true;
+        foreach (PageRun run in runs)
+        {
+            if (!_copier.TryAdd(run.Start, run.End))
+            {
+                fits = false;
+                rest?.Add(run);
+            }
+        }
+
+        return fits;
+    }
+
+    /// <summary>An image for what is too much to copy. What an image does not have is copied all the same, as far as it fits.</summary>
+    private ProcessImage Fork()
+    {
+        AddUnforkable();
+        RemoteCaller? caller = _target.PrepareCalls();
+        _madeCalls = caller is not null;
+        long started = MonotonicClock.Nanoseconds;
+        try
+        {
+            return PauseWork.CreateImage(_target, caller);
+        }
+        finally
+        {
+            caller?.Restore();
+            _forkTook = MonotonicClock.Nanoseconds - started;
+        }
+    }
+
+    private void AddUnforkable()
+    {
+        const VmaKernelFlags NotInImage = VmaKernelFlags.DontCopy | VmaKernelFlags.WipeOnFork;
+        int run = 0;
+        ReadOnlySpan<PageRun> present = _scanner.Present.Runs;
+        foreach (CaptureRegion region in _regions)
+        {
+            for (; run < present.Length && present[run].End <= region.Start; run++)
+            {
+            }
+
+            VmaKernelFlags flags = _target.Facts.Vmas.Find(v => v.Vma.Start.Value <= region.Start && v.Vma.End.Value > region.Start)?.Flags ?? 0;
+            if (region.Source == RegionSource.Tracked && (_vmas[region.VmaIndex].IsShared || (flags & NotInImage) != 0))
+            {
+                for (int i = run; i < present.Length && present[i].Start < region.End; i++)
+                {
+                    _ = _copier.TryAdd(Math.Max(present[i].Start, region.Start), Math.Min(present[i].End, region.End));
+                }
+            }
+        }
+    }
+
+    private void Check(Errno errno)
+    {
+        if (errno != Errno.None)
+        {
+            throw new CaptureException(
+                CaptureFailure.TargetExited, $"process {_request.Pid} ended, or called execve, while its memory was read");
+        }
+    }
+
+    /// <summary>What would take longer than is left is not begun.</summary>
+    private void CheckTime(long bytes)
+    {
+        if (MonotonicClock.Nanoseconds + (bytes / CopyBytesPerNanosecond / 4) > _target.Deadline)
+        {
+            throw Overrun(bytes);
+        }
+    }
+
+    private CaptureException Overrun(long bytes) => new(
+        CaptureFailure.StopBudgetOverrun,
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"the pause would have taken about {(MonotonicClock.Nanoseconds - _target.Session.StopStartedAt + (bytes / CopyBytesPerNanosecond)) / 1e6:F1} ms, {bytes / 1e6:F1} MB written since the last look, and {_request.StopBudgetNanoseconds / 1e6:F1} ms are allowed: the target runs again; allow a longer pause, or try when it writes less"));
+}

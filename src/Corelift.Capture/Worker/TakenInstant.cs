@@ -1,0 +1,101 @@
+using Corelift.Linux.Memory;
+using Corelift.Linux.Processes;
+using Corelift.Linux.Ptrace;
+
+namespace Corelift.Capture.Worker;
+
+/// <summary>An instant that was taken, in the hands of the worker: handed to the agent, and released when that has read it.</summary>
+internal sealed class TakenInstant
+{
+    private const long PatienceWithImage = 2_000_000_000;
+
+    internal required ReportHeader Header { get; init; }
+
+    /// <summary>The variable parts; an auxiliary vector that is empty here is looked for.</summary>
+    internal required ReportParts Parts { get; init; }
+
+    /// <summary>Descriptors of the target itself, or nulls. Closed by <see cref="Serve"/>.</summary>
+    internal TargetFiles Files { get; init; }
+
+    internal ProcessImage? Image { get; init; }
+
+    internal SharedBuffer? PauseCopy { get; init; }
+
+    /// <summary>What a stopped and resumed target says of the stop; the strategy's own part is not filled in.</summary>
+    internal static ReportHeader HeaderOf(StoppedTarget target, long pausedNanoseconds, long resumeStartedAt) => new()
+    {
+        ThreadCount = target.StoppedCount,
+        ThreadStrideBytes = target.Records.StrideBytes,
+        IsGroupStopped = target.Session.IsGroupStopped ? 1 : 0,
+        PauseNanoseconds = pausedNanoseconds,
+        SkewNanoseconds = target.Session.SkewNanoseconds,
+        StoppedAtUnixNanoseconds = target.StoppedAtUnixNanoseconds,
+        Interrupt = target.InterruptNanoseconds,
+        Registers = target.RegistersNanoseconds,
+        Resume = target.Session.StopStartedAt + pausedNanoseconds - resumeStartedAt,
+    };
+
+    /// <summary>Hands everything over, waits until the agent has read it or has gone, and leaves nothing of the image.</summary>
+    internal void Serve(StoppedTarget target, WorkerReplies replies)
+    {
+        TargetFiles files = OpenImage();
+        try
+        {
+            if (Image is not null && (files.Memory is null || files.Pagemap is null))
+            {
+                throw new CaptureException(
+                    CaptureFailure.ForkRefused,
+                    "the image's memory cannot be opened (no /proc in the target's mounts, or an old kernel): ask for strategy direct");
+            }
+
+            byte[] auxv = Files.Auxv ?? files.Auxv ?? AuxvOnStack.Read(target.Facts) ?? [];
+            using SharedBuffer report = CaptureReport.Write(Header, Parts with { Auxv = auxv });
+            replies.Instant(
+                (WorkerDescriptors.Threads, target.ThreadBuffer.File),
+                (WorkerDescriptors.Report, report.File),
+                (WorkerDescriptors.PauseCopy, PauseCopy?.File),
+                (WorkerDescriptors.Memory, files.Memory),
+                (WorkerDescriptors.Pagemap, files.Pagemap),
+                (WorkerDescriptors.LiveMemory, Files.Memory),
+                (WorkerDescriptors.LivePagemap, Files.Pagemap));
+            files.Close();
+            Files.Close();
+            OnServed?.Invoke();
+
+            // Until the agent has read the image, or has gone.
+            _ = replies.TryReceive(TimeSpan.FromMilliseconds(int.MaxValue), out _);
+        }
+        finally
+        {
+            Release(target, replies);
+        }
+    }
+
+    /// <summary>What is left to do once the agent has the instant.</summary>
+    internal Action? OnServed { get; init; }
+
+    private TargetFiles OpenImage()
+    {
+        if (Image is null)
+        {
+            return default;
+        }
+
+        long deadline = MonotonicClock.Nanoseconds + PatienceWithImage;
+        return Image.LeaveFileTable(deadline)
+            ? TargetFiles.From(Image, deadline)
+            : new TargetFiles(Image.OpenFromOutside("mem", deadline), Image.OpenFromOutside("pagemap", deadline), null);
+    }
+
+    private void Release(StoppedTarget target, WorkerReplies replies)
+    {
+        string leftover = string.Empty;
+        if (Image is not null)
+        {
+            Image.Kill(MonotonicClock.Nanoseconds + PatienceWithImage);
+            leftover = ReapTask.Reap(target.Facts.Directory.Pid, target.Facts.Stat.StartTimeTicks, Image.PidInTarget);
+        }
+
+        replies.Released(Header.PauseNanoseconds, leftover);
+    }
+}

@@ -1,0 +1,178 @@
+using Corelift.Linux;
+using Corelift.Linux.Memory;
+using Corelift.Linux.Processes;
+using Microsoft.Win32.SafeHandles;
+
+namespace Corelift.Capture.Worker;
+
+/// <summary>
+/// Looks for written pages on several threads that were started before: each takes slices of the address space. In the pause
+/// every CPU that the target used is free, and the walk of its page tables is most of what the pause takes.
+/// </summary>
+internal sealed class WrittenScanner : IDisposable
+{
+    private const ulong SliceBytes = 32UL << 20;
+    private const int MostHelpers = 3;
+    private const int RunsAhead = 16 * 1024;
+
+    private readonly WrittenShare[] _shares;
+    private readonly Thread[] _helpers;
+    private readonly SemaphoreSlim _start = new(0);
+    private PageRun[] _slices = [];
+    private int _sliceCount;
+    private int _nextSlice;
+    private int _running;
+    private volatile int _failed;
+    private volatile bool _ending;
+    private bool _take;
+
+    /// <summary>Starts the threads.</summary>
+    /// <param name="pagemap">The target's pagemap.</param>
+    internal WrittenScanner(SafeFileHandle pagemap)
+    {
+        _shares = new WrittenShare[1 + Math.Clamp(Environment.ProcessorCount - 1, 0, MostHelpers)];
+        for (int i = 0; i < _shares.Length; i++)
+        {
+            _shares[i] = new WrittenShare(pagemap);
+        }
+
+        _helpers = new Thread[_shares.Length - 1];
+        for (int i = 0; i < _helpers.Length; i++)
+        {
+            WrittenShare share = _shares[i + 1];
+            _helpers[i] = new Thread(() => Help(share), 256 * 1024) { IsBackground = true, Name = "written-scanner" };
+            _helpers[i].Start();
+        }
+    }
+
+    /// <summary>What was written, or is no longer there, in ascending order. Empty after a look that takes.</summary>
+    internal PageRunList Written { get; } = new(RunsAhead);
+
+    /// <summary>Mappings that no tracker is registered for, in ascending order: they came since the tracking began.</summary>
+    internal PageRunList Untracked { get; } = new(64);
+
+    /// <summary>Pages among them that exist, in ascending order; those of untracked mappings, too.</summary>
+    internal PageRunList Present { get; } = new(RunsAhead);
+
+    /// <summary>Cuts the tracked regions into slices; to be called whenever they have changed.</summary>
+    internal void SetRegions(List<CaptureRegion> regions)
+    {
+        var slices = new List<PageRun>();
+        for (int i = 0; i < regions.Count;)
+        {
+            if (regions[i].Source != RegionSource.Tracked)
+            {
+                i++;
+                continue;
+            }
+
+            (ulong start, ulong end) = (regions[i].Start, regions[i].End);
+            for (i++; i < regions.Count && regions[i].Source == RegionSource.Tracked && regions[i].Start == end; i++)
+            {
+                end = regions[i].End;
+            }
+
+            for (; start < end; start += Math.Min(SliceBytes, end - start))
+            {
+                slices.Add(new PageRun(start, start + Math.Min(SliceBytes, end - start)));
+            }
+        }
+
+        _slices = [.. slices];
+        _sliceCount = _slices.Length;
+        foreach (WrittenShare share in _shares)
+        {
+            share.Reserve(_sliceCount);
+        }
+    }
+
+    /// <summary>Looks at all slices. Allocates nothing unless there are very many runs.</summary>
+    /// <param name="take">Whether what is found counts as not written to from now on.</param>
+    /// <returns>None, or why the kernel did not answer.</returns>
+    internal Errno Scan(bool take)
+    {
+        _take = take;
+        _nextSlice = 0;
+        _failed = 0;
+        int helpers = _sliceCount > 1 ? _helpers.Length : 0;
+        Volatile.Write(ref _running, helpers + 1);
+        if (helpers > 0)
+        {
+            _start.Release(helpers);
+        }
+
+        ScanSlices(_shares[0]);
+        while (Volatile.Read(ref _running) > 0)
+        {
+            Thread.SpinWait(20);
+        }
+
+        Merge();
+        return (Errno)_failed;
+    }
+
+    public void Dispose()
+    {
+        _ending = true;
+        _start.Release(Math.Max(1, _helpers.Length));
+        foreach (Thread helper in _helpers)
+        {
+            helper.Join();
+        }
+
+        _start.Dispose();
+    }
+
+    private void Help(WrittenShare share)
+    {
+        while (true)
+        {
+            _start.Wait();
+            if (_ending)
+            {
+                return;
+            }
+
+            _ = SelfControl.RaisePriority();
+            ScanSlices(share);
+        }
+    }
+
+    private void ScanSlices(WrittenShare share)
+    {
+        share.Clear();
+        for (int i = Interlocked.Increment(ref _nextSlice) - 1; i < _sliceCount && _failed == 0; i = Interlocked.Increment(ref _nextSlice) - 1)
+        {
+            Errno result = share.Scan(i, _slices[i], _take);
+            if (result != Errno.None)
+            {
+                _failed = (int)result;
+            }
+        }
+
+        Interlocked.Decrement(ref _running);
+    }
+
+    /// <summary>Each share has its slices in ascending order; together they are merged by slice.</summary>
+    private void Merge()
+    {
+        Written.Clear();
+        Untracked.Clear();
+        Present.Clear();
+        foreach (WrittenShare share in _shares)
+        {
+            share.Rewind();
+        }
+
+        for (int slice = 0; slice < _sliceCount; slice++)
+        {
+            foreach (WrittenShare share in _shares)
+            {
+                if (share.TryAppend(slice, Written, Untracked, Present))
+                {
+                    break;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+using Corelift.Linux;
+using Corelift.Linux.Memory;
+using Microsoft.Win32.SafeHandles;
+
+namespace Corelift.Capture.Worker;
+
+/// <summary>What one thread of <see cref="WrittenScanner"/> found, by slice. Its slices come in ascending order.</summary>
+internal sealed class WrittenShare(SafeFileHandle pagemap)
+{
+    private const int RunsAhead = 16 * 1024;
+
+    private readonly Pagemap _pagemap = new((int)pagemap.DangerousGetHandle());
+    private readonly PageRunList _scratch = new(RunsAhead);
+    private readonly PageRunList _written = new(RunsAhead);
+    private readonly PageRunList _untracked = new(64);
+    private readonly PageRunList _present = new(RunsAhead);
+    private Slice[] _slices = [];
+    private int _count;
+    private int _at;
+
+    internal void Reserve(int sliceCount) => _slices = new Slice[sliceCount];
+
+    internal void Clear()
+    {
+        _count = 0;
+        _written.Clear();
+        _untracked.Clear();
+        _present.Clear();
+    }
+
+    internal void Rewind() => _at = 0;
+
+    /// <summary>Looks at one slice.</summary>
+    internal Errno Scan(int slice, PageRun range, bool take)
+    {
+        Errno result = take ? _pagemap.TakeWritten(range.Start, range.End, _scratch, _present) : Find(range);
+        _slices[_count++] = new Slice(slice, _written.Count, _untracked.Count, _present.Count);
+        return result;
+    }
+
+    /// <summary>Appends what was found in a slice, if it is the next of this share.</summary>
+    internal bool TryAppend(int slice, PageRunList written, PageRunList untracked, PageRunList present)
+    {
+        if (_at >= _count || _slices[_at].Index != slice)
+        {
+            return false;
+        }
+
+        Slice from = _at == 0 ? default : _slices[_at - 1];
+        Slice to = _slices[_at++];
+        Append(_written, from.Written, to.Written, written);
+        Append(_untracked, from.Untracked, to.Untracked, untracked);
+        Append(_present, from.Present, to.Present, present);
+        return true;
+    }
+
+    private static void Append(PageRunList source, int from, int to, PageRunList target)
+    {
+        foreach (PageRun run in source.Runs[from..to])
+        {
+            target.Add(run.Start, run.End);
+        }
+    }
+
+    private Errno Find(PageRun range)
+    {
+        _scratch.Clear();
+        Errno result = _pagemap.FindWritten(range.Start, range.End, _scratch);
+        if (result == Errno.None && _scratch.Count > 0)
+        {
+            Append(_scratch, 0, _scratch.Count, _written);
+            result = _pagemap.FindWrittenPresent(_scratch.Runs[0].Start, _scratch.Runs[^1].End, _present);
+        }
+
+        return result == Errno.None ? _pagemap.FindUntracked(range.Start, range.End, _untracked) : result;
+    }
+
+    private readonly record struct Slice(int Index, int Written, int Untracked, int Present);
+}
