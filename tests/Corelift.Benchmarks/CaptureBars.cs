@@ -52,10 +52,11 @@ internal sealed class CaptureBars(IReadOnlyList<Row> rows)
     private Figure PauseRatio(TargetShape shape, string ours, string theirs, int divisor)
     {
         Row mine = Of(shape, ours), other = Of(shape, theirs);
+        string name = $"pause by {ours}: {shape.Name}";
         string bar = divisor == 1 ? $"at most that of {theirs}" : string.Create(CultureInfo.InvariantCulture, $"at most 1/{divisor:#,0} of {theirs}'s");
         return mine.Pause is { } a && other.Pause is { } b
-            ? new Figure($"pause by {ours}: {shape.Name}", a.Text(), $"{theirs} {b.Text()}", $"{bar}: {Numbers.Ratio(b, a)}", a * divisor <= b)
-            : Unmeasured($"pause by {ours}: {shape.Name}", bar, mine, other);
+            ? new Figure(name, a.Text(), $"{theirs} {b.Text()}", $"{bar}: {Numbers.Ratio(b, a)}", a * divisor <= b)
+            : Unmeasured(name, bar, mine, other);
     }
 
     private Figure Growth()
@@ -69,7 +70,8 @@ internal sealed class CaptureBars(IReadOnlyList<Row> rows)
 
         double growth = (b - a).TotalMilliseconds / 3;
         return new Figure(
-            Name, string.Create(CultureInfo.InvariantCulture, $"{growth:0.00} ms per GiB"), $"{a.Text()} and {b.Text()}", Bar, growth <= MostGrowthMilliseconds);
+            Name, string.Create(CultureInfo.InvariantCulture, $"{growth:0.00} ms per GiB"), $"{a.Text()} and {b.Text()}", Bar,
+            growth <= MostGrowthMilliseconds);
     }
 
     private Figure ElapsedRatio(string strategy)
@@ -106,7 +108,8 @@ internal sealed class CaptureBars(IReadOnlyList<Row> rows)
     }
 
     private static Figure Unmeasured(string name, string bar, params Row[] of) => new(
-        name, string.Join("; ", of.Where(row => row.Runs.Count == 0).Select(row => $"{row.Peer}: {row.Trouble ?? "not in this run"}")), "", bar, null);
+        name, string.Join("; ", of.Where(row => row.Runs.Count == 0).Select(row => $"{row.Peer}: {row.Trouble ?? "not in this run"}")),
+        "", bar, null);
 
     private bool Has(TargetShape shape) => rows.Any(row => row.Shape == shape);
 

@@ -15,14 +15,18 @@ internal static class Machine
         string pages = (await File.ReadAllTextAsync("/sys/kernel/mm/transparent_hugepage/enabled")).Trim();
         return
         [
-            $"machine: {model}, {Environment.ProcessorCount} CPUs, {memoryKib / 1048576.0:0.0} GiB; cores on {run.Disk}; transparent huge pages {pages}",
+            $"machine: {model}, {Environment.ProcessorCount} CPUs, {memoryKib / 1048576.0:0.0} GiB; cores on {run.Disk}; "
+                + $"transparent huge pages {pages}",
             $"kernel: {(await File.ReadAllTextAsync("/proc/sys/kernel/osrelease")).Trim()}",
             $"peers: {await SayAsync("gdb", "--version")}; {await SayAsync("gdbserver", "--version")}; CRIU {await SayAsync("criu", "--version")}; "
                 + await SayAsync("redis-benchmark", "--version"),
             $"commit: {commit}{(changes.Length > 0 ? " with changes" : "")}",
-            $"date: {DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC; load average at the start {(await File.ReadAllTextAsync("/proc/loadavg")).Split(' ')[0]}",
+            $"date: {DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC; load average at the start {LoadAverage()}",
         ];
     }
+
+    /// <summary>Of the last minute: targets and loads of the benchmark itself among it.</summary>
+    internal static string LoadAverage() => File.ReadAllText("/proc/loadavg").Split(' ')[0];
 
     // The first line of what it says.
     private static async Task<string> SayAsync(string program, params string[] arguments)

@@ -97,5 +97,7 @@ internal static class MemoryBenchmark
     private static void AddIdle(BenchmarkRun run, string when, long[] bytes) => run.MemoryFigures.Add(
         bytes.Length == 0
             ? new Figure($"agent at rest, {when}", "", "", "at most 60 MB", null)
-            : new Figure($"agent at rest, {when}, the largest of {bytes.Length}", ((double)bytes.Max()).Megabytes(), "", "at most 60 MB", bytes.Max() <= IdleBar));
+            : new Figure(
+                $"agent at rest, {when}, the largest of {bytes.Length}", ((double)bytes.Max()).Megabytes(), "", "at most 60 MB",
+                bytes.Max() <= IdleBar));
 }

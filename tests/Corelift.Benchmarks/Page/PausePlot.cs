@@ -17,7 +17,8 @@ internal static class PausePlot
         int height = (2 * Margin) + (groups.Length * TitleHeight) + (measured.Length * (BarHeight + Gap)) + TitleHeight;
         double most = Math.Max(10 * LeastMilliseconds, measured.Select(row => row.Pause!.Value.TotalMilliseconds).DefaultIfEmpty().Max());
         StringBuilder svg = new();
-        svg.Append(CultureInfo.InvariantCulture, $"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{Width}\" height=\"{height}\" font-family=\"sans-serif\" font-size=\"12\">\n");
+        svg.Append(CultureInfo.InvariantCulture, $"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{Width}\" height=\"{height}\"");
+        svg.Append(" font-family=\"sans-serif\" font-size=\"12\">\n");
         svg.Append("<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n");
         AppendScale(svg, most, height);
         int y = Margin;

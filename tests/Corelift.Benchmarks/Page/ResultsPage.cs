@@ -29,7 +29,9 @@ internal static class ResultsPage
     internal static string ToMarkdown(BenchmarkRun run)
     {
         StringBuilder text = new("# Figures of `./run bench`\n\n");
-        foreach (string fact in (string[])[.. run.Facts, string.Create(CultureInfo.InvariantCulture, $"duration: {run.Elapsed.TotalMinutes:0.0} minutes")])
+        string end = string.Create(
+            CultureInfo.InvariantCulture, $"duration: {run.Elapsed.TotalMinutes:0.0} minutes; load average at the end {Machine.LoadAverage()}");
+        foreach (string fact in (string[])[.. run.Facts, end])
         {
             text.Append("- ").Append(fact).Append('\n');
         }

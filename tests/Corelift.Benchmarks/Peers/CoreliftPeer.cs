@@ -29,6 +29,7 @@ internal sealed class CoreliftPeer(string strategy) : Peer(strategy)
         RequireWhole([captured.core], LeastBytes(target));
         SnapshotReport report = SnapshotReport.Parse(captured.result.Output);
         RequireStrategy(report);
+        string note = Note(report.Strategy, captured.result.Output);
         return new CaptureRun
         {
             Elapsed = captured.result.Elapsed,
@@ -36,7 +37,7 @@ internal sealed class CoreliftPeer(string strategy) : Peer(strategy)
             Skew = TimeSpan.FromMicroseconds(report.SkewMicroseconds),
             Cpu = cpu,
             MemoryBytes = sampler.Peak.Own + sampler.Peak.Shared,
-            Note = Note(report.Strategy, captured.result.Output),
+            Note = note,
         };
     }
 
@@ -97,6 +98,11 @@ internal sealed class CoreliftPeer(string strategy) : Peer(strategy)
     private string Note(string strategy, string json)
     {
         using JsonDocument document = JsonDocument.Parse(json);
+        if (document.RootElement.TryGetProperty("partial", out JsonElement partial) && partial.GetBoolean())
+        {
+            throw new TestingException($"a partial core: {document.RootElement.GetProperty("partial_because").GetString()?.OneLine()}");
+        }
+
         string chosen = Name == "auto" ? $"chose {strategy}" : "";
         return document.RootElement.TryGetProperty("rounds", out JsonElement rounds) && rounds.ValueKind == JsonValueKind.Array
             && rounds.GetArrayLength() > 0

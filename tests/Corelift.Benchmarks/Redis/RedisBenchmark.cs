@@ -13,7 +13,7 @@ internal static class RedisBenchmark
 
     internal static async Task RunAsync(BenchmarkRun run)
     {
-        foreach ((int gibibytes, int rounds, int seconds) in run.Quick ? [(1, 1, 8)] : s_sizes)
+        foreach ((int gibibytes, int rounds, int seconds) in run.Quick ? [(1, 1, 5)] : s_sizes)
         {
             await using CoreliftPeer auto = new("auto"), fork = new("fork");
             RedisSaver[] savers = [RedisSaver.Nobody, RedisSaver.Corelift(auto), RedisSaver.Corelift(fork), RedisSaver.Gcore, RedisSaver.BackgroundSave];

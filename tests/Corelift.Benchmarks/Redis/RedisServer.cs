@@ -91,7 +91,8 @@ internal sealed class RedisServer : IAsyncDisposable
 
     private async Task FillAsync(BenchmarkRun run)
     {
-        string script = $"local v = string.rep('x', {ValueBytes}) for i = ARGV[1], ARGV[2] - 1 do redis.call('SET', string.format('key:%012d', i), v) end";
+        string script = $"local v = string.rep('x', {ValueBytes}) "
+            + "for i = ARGV[1], ARGV[2] - 1 do redis.call('SET', string.format('key:%012d', i), v) end";
         for (long key = 0; key < Keys; key += KeysPerCall)
         {
             await AskAsync(run, "EVAL", script, "0", $"{key}", $"{Math.Min(Keys, key + KeysPerCall)}");
