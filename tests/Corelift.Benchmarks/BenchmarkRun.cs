@@ -6,6 +6,8 @@ namespace Corelift.Benchmarks;
 /// <summary>What the groups of one run share: where cores go, what was found, and whether somebody interrupted.</summary>
 internal sealed class BenchmarkRun : IDisposable
 {
+    private static readonly TimeSpan s_timeForRepeats = TimeSpan.FromMinutes(25);
+
     private readonly DirectoryInfo _scratch;
     private readonly long _start = Stopwatch.GetTimestamp();
 
@@ -43,6 +45,9 @@ internal sealed class BenchmarkRun : IDisposable
 
     /// <summary>File system under the cores.</summary>
     internal string Disk => new DriveInfo(_scratch.FullName).DriveFormat;
+
+    /// <summary>Whether repeats beyond the first are affordable: a whole run is to end within half an hour.</summary>
+    internal bool HasTime => Elapsed < s_timeForRepeats;
 
     internal TimeSpan Elapsed => Stopwatch.GetElapsedTime(_start);
 

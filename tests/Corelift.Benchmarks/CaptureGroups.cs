@@ -5,7 +5,7 @@ namespace Corelift.Benchmarks;
 /// <summary>The groups of the one table: memory, threads and dirtying vary one at a time. All fit into half an hour.</summary>
 internal static class CaptureGroups
 {
-    private static readonly TimeSpan s_short = TimeSpan.FromSeconds(90), s_long = TimeSpan.FromSeconds(240);
+    private static readonly TimeSpan s_short = TimeSpan.FromSeconds(90), s_long = TimeSpan.FromSeconds(180);
 
     internal static Task PauseAsync(BenchmarkRun run) => RunAsync(run, run.Quick
         ? [Quick(new TargetShape(64, 10, 0), Everybody())]

@@ -17,7 +17,7 @@ internal static class ScenarioRunner
         Row[] rows = [.. scenario.Peers.Select(peer => Begin(scenario.Shape, peer))];
         run.Rows.AddRange(rows);
         run.Say(scenario.Shape.Name);
-        for (int round = 0; round < scenario.Rounds && (round == 0 || Stopwatch.GetElapsedTime(start) < scenario.Budget); round++)
+        for (int round = 0; round < scenario.Rounds && (round == 0 || (run.HasTime && Stopwatch.GetElapsedTime(start) < scenario.Budget)); round++)
         {
             foreach ((Peer peer, Row row) in scenario.Peers.Zip(rows).Where(pair => pair.Second.IsOpen && round < pair.First.MostRounds))
             {

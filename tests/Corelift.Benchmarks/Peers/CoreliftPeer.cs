@@ -91,7 +91,7 @@ internal sealed class CoreliftPeer(string strategy) : Peer(strategy)
     {
         if (Name != "auto" && report.Strategy != Name)
         {
-            throw new TestingException($"got {report.Strategy}: {string.Join(' ', report.Warnings).OneLine()}");
+            throw new CannotException($"the agent took {report.Strategy} in its place: {string.Join(' ', report.Warnings).OneLine()}");
         }
     }
 

@@ -9,7 +9,7 @@ internal static class RedisBenchmark
     private static readonly TimeSpan s_lead = TimeSpan.FromSeconds(2), s_patience = TimeSpan.FromMinutes(2);
 
     // Sizes in GiB, repeats, seconds of load; a load has to outlast the capture in it.
-    private static readonly (int Gibibytes, int Rounds, int Seconds)[] s_sizes = [(1, 3, 12), (4, 1, 30)];
+    private static readonly (int Gibibytes, int Rounds, int Seconds)[] s_sizes = [(1, 2, 10), (4, 1, 25)];
 
     internal static async Task RunAsync(BenchmarkRun run)
     {
@@ -19,7 +19,7 @@ internal static class RedisBenchmark
             RedisSaver[] savers = [RedisSaver.Nobody, RedisSaver.Corelift(auto), RedisSaver.Corelift(fork), RedisSaver.Gcore, RedisSaver.BackgroundSave];
             RedisRow[] rows = [.. savers.Select(saver => new RedisRow(gibibytes, saver.Name))];
             run.Redis.AddRange(rows);
-            for (int round = 0; round < rounds; round++)
+            for (int round = 0; round < rounds && (round == 0 || run.HasTime); round++)
             {
                 foreach ((RedisSaver saver, RedisRow row) in savers.Zip(rows).Where(pair => pair.Second.Trouble is null))
                 {
