@@ -1,3 +1,4 @@
+using Corelift.Benchmarks.Peers;
 using Corelift.V1;
 
 namespace Corelift.Benchmarks;
@@ -14,23 +15,26 @@ internal static class CompressionBenchmark
     internal static async Task RunAsync(BenchmarkRun run)
     {
         await using AgentProcess agent = await AgentProcess.StartAsync();
+        await using CoreliftPeer fork = new("fork");
         foreach ((string name, string tracee) in s_targets)
         {
-            using LiveProcess target = LiveProcess.Start(tracee, "--mib", "512");
+            using LiveProcess target = LiveProcess.Start(tracee, "--mib", run.Quick ? "64" : "512");
             foreach ((string way, Compression value) in s_ways)
             {
                 CaptureTrailer trailer = await WireClient.CaptureAsync(agent, target, Strategy.Fork, value, default, run.Cancellation);
                 List<TimeSpan> elapsed = [];
                 for (int round = 0; round < Rounds; round++)
                 {
-                    elapsed.Add((await Captures.CoreliftAsync(run, agent, target, "fork", "--compression", way)).Elapsed);
+                    await run.ClearScratchAsync();
+                    elapsed.Add((await fork.SnapshotAsync(run, target.Pid, "--compression", way)).Result.Elapsed);
                 }
 
                 run.Compression.Add(new CompressionRow(name, way, elapsed.Median(), trailer.MemoryBytes, trailer.PackedBytes));
                 run.Say($"{name}, {way}: {elapsed.Median().Text()}, {((double)trailer.PackedBytes).Megabytes()} on the wire");
+                run.WritePage();
             }
         }
 
-        await run.ClearDiskAsync();
+        await run.ClearScratchAsync();
     }
 }

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Globalization;
 
 namespace Corelift.Benchmarks;
@@ -9,17 +10,35 @@ internal static class Machine
     {
         string model = Field("/proc/cpuinfo", "model name") ?? "unknown CPU";
         long memoryKib = long.Parse(Field("/proc/meminfo", "MemTotal")!.Split(' ')[0], CultureInfo.InvariantCulture);
-        CommandResult commit = await Command.RunAsync("git", ["-C", Artifacts.Root, "rev-parse", "--short=12", "HEAD"]);
-        CommandResult changes = await Command.RunAsync("git", ["-C", Artifacts.Root, "status", "--porcelain", "--untracked-files=no"]);
-        CommandResult gdb = await Command.RunAsync("gdb", ["--version"]);
-        string kernel = (await File.ReadAllTextAsync("/proc/sys/kernel/osrelease")).Trim();
+        string changes = await SayAsync("git", "-C", Artifacts.Root, "status", "--porcelain", "--untracked-files=no");
+        string commit = await SayAsync("git", "-C", Artifacts.Root, "rev-parse", "--short=12", "HEAD");
+        string pages = (await File.ReadAllTextAsync("/sys/kernel/mm/transparent_hugepage/enabled")).Trim();
         return
         [
-            $"machine: {model}, {Environment.ProcessorCount} CPUs, {memoryKib / 1048576.0:0.0} GiB; cores on {run.Disk}",
-            $"kernel: {kernel}; load average {(await File.ReadAllTextAsync("/proc/loadavg")).Split(' ')[0]} at the end; peer: {gdb.Output.Split('\n')[0]}",
-            $"commit: {commit.Output.Trim()}{(changes.Output.Trim().Length > 0 ? " with changes" : "")}",
-            $"date: {DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC",
+            $"machine: {model}, {Environment.ProcessorCount} CPUs, {memoryKib / 1048576.0:0.0} GiB; cores on {run.Disk}; "
+                + $"transparent huge pages {pages}",
+            $"kernel: {(await File.ReadAllTextAsync("/proc/sys/kernel/osrelease")).Trim()}",
+            $"peers: {await SayAsync("gdb", "--version")}; {await SayAsync("gdbserver", "--version")}; CRIU {await SayAsync("criu", "--version")}; "
+                + await SayAsync("redis-benchmark", "--version"),
+            $"commit: {commit}{(changes.Length > 0 ? " with changes" : "")}",
+            $"date: {DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC; load average at the start {LoadAverage()}",
         ];
+    }
+
+    /// <summary>Of the last minute: targets and loads of the benchmark itself among it.</summary>
+    internal static string LoadAverage() => File.ReadAllText("/proc/loadavg").Split(' ')[0];
+
+    // The first line of what it says.
+    private static async Task<string> SayAsync(string program, params string[] arguments)
+    {
+        try
+        {
+            return (await Command.RunAsync(program, arguments)).Output.Split('\n')[0].Replace("Version: ", "", StringComparison.Ordinal).Trim();
+        }
+        catch (Win32Exception)
+        {
+            return $"{program} is not there";
+        }
     }
 
     private static string? Field(string path, string key) =>

@@ -42,17 +42,17 @@ internal readonly record struct AgentMemory(long Own, long Shared)
     }
 }
 
-/// <summary>Looks at the agent's memory every few milliseconds and keeps the largest it saw.</summary>
+/// <summary>Looks at the agent's memory again and again and keeps the largest it saw.</summary>
 internal sealed class MemorySampler : IAsyncDisposable
 {
-    private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(5);
-
     private readonly CancellationTokenSource _end = new();
     private readonly Task _sampling;
 
-    internal MemorySampler(int agentPid)
+    /// <param name="agentPid">The agent's first process.</param>
+    /// <param name="interval">Between two looks; a look takes a CPU for part of a millisecond.</param>
+    internal MemorySampler(int agentPid, TimeSpan interval)
     {
-        _sampling = Task.Run(() => SampleAsync(agentPid));
+        _sampling = Task.Run(() => SampleAsync(agentPid, interval));
     }
 
     internal AgentMemory Peak { get; private set; }
@@ -67,14 +67,14 @@ internal sealed class MemorySampler : IAsyncDisposable
         _end.Dispose();
     }
 
-    private async Task SampleAsync(int agentPid)
+    private async Task SampleAsync(int agentPid, TimeSpan interval)
     {
         while (!_end.IsCancellationRequested)
         {
             AgentMemory now = AgentMemory.Of(agentPid);
             Peak = new AgentMemory(Math.Max(Peak.Own, now.Own), Math.Max(Peak.Shared, now.Shared));
             Samples++;
-            await Task.Delay(s_interval);
+            await Task.Delay(interval);
         }
     }
 }

@@ -1,54 +1,69 @@
 using System.Runtime.InteropServices;
 using Corelift.Benchmarks;
+using Corelift.Benchmarks.Page;
 
-const int Passed = 0, Missed = 1, Usage = 2, Broken = 3, Interrupted = 130;
+const int Reached = 0, Missed = 1, Usage = 2, Failed = 3, Interrupted = 130;
+const string Quick = "--quick";
 
 (string Name, Func<BenchmarkRun, Task> RunAsync)[] groups =
 [
-    ("pause", PauseBenchmark.RunAsync),
+    ("pause", CaptureGroups.PauseAsync),
+    ("threads", CaptureGroups.ThreadsAsync),
+    ("dirty", CaptureGroups.DirtyAsync),
+    ("redis", RedisBenchmark.RunAsync),
     ("memory", MemoryBenchmark.RunAsync),
     ("compression", CompressionBenchmark.RunAsync),
 ];
-string[] unknown = [.. args.Except(groups.Select(group => group.Name))];
-if (unknown.Length > 0)
+string[] chosen = [.. args.Where(word => word != Quick)];
+if (chosen.Except(groups.Select(group => group.Name)).Any())
 {
-    await Console.Error.WriteLineAsync($"usage: ./run bench [{string.Join('|', groups.Select(group => group.Name))}] ...");
+    await Console.Error.WriteLineAsync($"usage: ./run bench [{Quick}] [{string.Join('|', groups.Select(group => group.Name))}] ...");
     return Usage;
 }
+
+// Only a whole run is the record.
+bool record = args.Length == 0;
+DirectoryInfo page = Directory.CreateDirectory(Path.Combine(Artifacts.Root, record ? "tests/Corelift.Benchmarks" : "artifacts/bench"));
 
 // Whoever interrupts leaves no core, no target and no agent behind: the token unwinds everything that is disposed of below.
 using CancellationTokenSource interruption = new();
 using PosixSignalRegistration onInterrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
 using PosixSignalRegistration onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
-using BenchmarkRun run = new(interruption.Token);
-try
+using BenchmarkRun run = new(args.Contains(Quick), page, interruption.Token);
+run.Facts = await Machine.DescribeAsync(run);
+foreach ((string name, Func<BenchmarkRun, Task> runAsync) in groups.Where(group => chosen.Length == 0 || chosen.Contains(group.Name)))
 {
-    foreach ((string name, Func<BenchmarkRun, Task> runAsync) in groups.Where(group => args.Length == 0 || args.Contains(group.Name)))
+    if (!await TryGroupAsync(name, runAsync))
     {
-        run.Say(name);
-        await runAsync(run);
+        return Interrupted;
     }
 }
-catch (Exception) when (interruption.IsCancellationRequested)
-{
-    return Interrupted;
-}
-catch (Exception failure) when (failure is TestingException or Grpc.Core.RpcException or IOException)
-{
-    await Console.Error.WriteLineAsync($"bench: {failure.Message}");
-    return Broken;
-}
 
-Report report = new(await Machine.DescribeAsync(run), run.Figures, run.Compression);
-Console.Write(report.ToMarkdown());
-if (args.Length == 0)
-{
-    string results = Path.Combine(Artifacts.Root, "tests/Corelift.Benchmarks/RESULTS.md");
-    await File.WriteAllTextAsync(results, report.ToMarkdown());
-    run.Say("written to tests/Corelift.Benchmarks/RESULTS.md");
-}
+run.WritePage();
+Console.Write(ResultsPage.ToMarkdown(run));
+Console.Error.WriteLine($"written to {Path.GetRelativePath(Artifacts.Root, page.FullName)}/{ResultsPage.Name}");
+return run.AnythingFailed ? Failed : run.Figures().All(figure => figure.Verdict == true) ? Reached : Missed;
 
-return run.Figures.All(figure => figure.Passed) ? Passed : Missed;
+async Task<bool> TryGroupAsync(string name, Func<BenchmarkRun, Task> runAsync)
+{
+    try
+    {
+        run.Say("== " + name);
+        await runAsync(run);
+    }
+    catch (Exception) when (interruption.IsCancellationRequested)
+    {
+        return false;
+    }
+    catch (Exception failure)
+    {
+        run.Failures.Add($"{name}: {failure.Message.OneLine()}");
+        run.Say($"{name} failed: {failure}");
+    }
+
+    run.WritePage();
+    return true;
+}
 
 void Interrupt(PosixSignalContext context)
 {

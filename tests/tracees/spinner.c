@@ -1,31 +1,15 @@
 /*
- * canary, and a thread that reads the clock all the while and keeps the largest gap between two reads: the pause as
- * the target saw it. "gap" prints it, "reset" forgets it. --dirty-mbps N: a thread writes the first word of pages of
+ * canary, and a thread that spins on the clock (clock_spin.h). --dirty-mbps N: a thread writes the first word of pages of
  * the range "dirty" (--dirty-range-mib, 64) so that N MiB/s of pages get dirty; all their other words stay of epoch 0.
  */
+#include "clock_spin.h"
 #include "ranges.h"
 #include "sleepers.h"
 
-static atomic_long largest_gap_ns;
 static atomic_ulong pages_dirtied;
-static atomic_bool forget;
 static char *dirty_start;
 static size_t dirty_bytes;
 static long dirty_mbps;
-
-static void *spin_on_clock(void *unused)
-{
-    int64_t previous = tracee_now_ns();
-    for (;;) {
-        int64_t now = tracee_now_ns();
-        if (atomic_exchange_explicit(&forget, false, memory_order_relaxed))
-            atomic_store(&largest_gap_ns, 0);
-        else if (now - previous > atomic_load_explicit(&largest_gap_ns, memory_order_relaxed))
-            atomic_store(&largest_gap_ns, now - previous);
-        previous = now;
-    }
-    return unused;
-}
 
 static void *dirty_pages(void *unused)
 {
@@ -45,13 +29,8 @@ static void *dirty_pages(void *unused)
 
 static bool command(const char *line)
 {
-    if (strcmp(line, "gap") == 0) {
-        tracee_ok("gap_us=%ld dirtied_pages=%lu", atomic_load(&largest_gap_ns) / 1000, atomic_load(&pages_dirtied));
-    } else if (strcmp(line, "reset") == 0) {
-        atomic_store(&forget, true);
-        while (atomic_load(&forget))
-            sched_yield();
-        tracee_ok("reset");
+    if (strcmp(line, "dirtied") == 0) {
+        tracee_ok("dirtied_pages=%lu", atomic_load(&pages_dirtied));
     } else if (strcmp(line, "check") == 0) {
         size_t populated, wrong = ranges_wrong(&populated), changed = sleepers_wrong();
         for (size_t at = 0; at < dirty_bytes; at += TRACEE_PAGE)
@@ -61,7 +40,7 @@ static bool command(const char *line)
         else
             tracee_ok("words=0 gap_us=%ld", atomic_load(&largest_gap_ns) / 1000);
     } else {
-        return false;
+        return clock_spin_command(line);
     }
     return true;
 }

@@ -1,0 +1,73 @@
+/*
+ * A thread that reads the clock all the while and keeps the largest gap between two reads: the pause as the target saw
+ * it. A gap has two causes, so a second figure leaves one out: "stopped" is the largest gap less the time that the
+ * thread was runnable but waited for a CPU meanwhile, as the kernel counts it (run_delay, the second number of
+ * /proc/thread-self/schedstat). A stop is no such wait. Without schedstat both are the same.
+ *
+ * clock_spin_command serves "gap" and "reset".
+ */
+#ifndef CLOCK_SPIN_H
+#define CLOCK_SPIN_H
+
+#include "tracee.h"
+
+/* Shorter gaps are interrupts and cache misses; looking up why they came would make more of them. */
+#define CLOCK_SPIN_LOOK_NS 20000
+
+static atomic_long largest_gap_ns, largest_stopped_ns;
+static atomic_bool clock_spin_forget;
+
+static int64_t clock_spin_waited_ns(int schedstat)
+{
+    char text[128];
+    unsigned long long ran, waited;
+    ssize_t length = schedstat < 0 ? -1 : pread(schedstat, text, sizeof text - 1, 0);
+    if (length <= 0)
+        return 0;
+    text[length] = '\0';
+    return sscanf(text, "%llu %llu", &ran, &waited) == 2 ? (int64_t)waited : 0;
+}
+
+static inline void clock_spin_keep(atomic_long *largest, int64_t value)
+{
+    if (value > atomic_load_explicit(largest, memory_order_relaxed))
+        atomic_store(largest, value);
+}
+
+static void *spin_on_clock(void *unused)
+{
+    int schedstat = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+    int64_t previous = tracee_now_ns(), waited = clock_spin_waited_ns(schedstat);
+    for (;;) {
+        int64_t now = tracee_now_ns();
+        if (atomic_load_explicit(&clock_spin_forget, memory_order_relaxed)) {
+            atomic_store(&largest_gap_ns, 0);
+            atomic_store(&largest_stopped_ns, 0);
+            atomic_store(&clock_spin_forget, false);
+        } else if (now - previous > CLOCK_SPIN_LOOK_NS) {
+            int64_t before = waited;
+            waited = clock_spin_waited_ns(schedstat);
+            clock_spin_keep(&largest_gap_ns, now - previous);
+            clock_spin_keep(&largest_stopped_ns, now - previous - (waited - before));
+        }
+        previous = now;
+    }
+    return unused;
+}
+
+static inline bool clock_spin_command(const char *line)
+{
+    if (strcmp(line, "gap") == 0) {
+        tracee_ok("gap_us=%ld stopped_us=%ld", atomic_load(&largest_gap_ns) / 1000, atomic_load(&largest_stopped_ns) / 1000);
+    } else if (strcmp(line, "reset") == 0) {
+        atomic_store(&clock_spin_forget, true);
+        while (atomic_load(&clock_spin_forget))
+            sched_yield();
+        tracee_ok("reset");
+    } else {
+        return false;
+    }
+    return true;
+}
+
+#endif
