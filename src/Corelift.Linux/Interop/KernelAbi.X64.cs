@@ -5,18 +5,41 @@ namespace Corelift.Linux.Interop;
 /// <summary>System call numbers of x86-64 (arch/x86/entry/syscalls/syscall_64.tbl).</summary>
 internal static class SyscallNumber
 {
+    internal const int Read = 0;            // read
+    internal const int Write = 1;           // write
     internal const int Close = 3;           // close
     internal const int RtSigreturn = 15;    // rt_sigreturn
+    internal const int Readv = 19;          // readv
+    internal const int Writev = 20;         // writev
     internal const int Getpid = 39;         // getpid
+    internal const int Sendfile = 40;       // sendfile
+    internal const int Connect = 42;        // connect
+    internal const int Accept = 43;         // accept
+    internal const int Sendto = 44;         // sendto
+    internal const int Recvfrom = 45;       // recvfrom
+    internal const int Sendmsg = 46;        // sendmsg
+    internal const int Recvmsg = 47;        // recvmsg
     internal const int Clone = 56;          // clone
     internal const int Wait4 = 61;          // wait4
+    internal const int RtSigtimedwait = 128;// rt_sigtimedwait
     internal const int Prctl = 157;         // prctl
+    internal const int IoGetevents = 208;   // io_getevents
+    internal const int Semtimedop = 220;    // semtimedop
     internal const int ExitGroup = 231;     // exit_group
+    internal const int EpollWait = 232;     // epoll_wait
     internal const int OpenAt = 257;        // openat
     internal const int MovePages = 279;     // move_pages
+    internal const int EpollPwait = 281;    // epoll_pwait
+    internal const int Accept4 = 288;       // accept4
+    internal const int Recvmmsg = 299;      // recvmmsg
+    internal const int Sendmmsg = 307;      // sendmmsg
+    internal const int Kcmp = 312;          // kcmp
+    internal const int IoPgetevents = 333;  // io_pgetevents
+    internal const int IoUringEnter = 426;  // io_uring_enter
     internal const int PidfdOpen = 434;     // pidfd_open
     internal const int CloseRange = 436;    // close_range
     internal const int PidfdGetfd = 438;    // pidfd_getfd
+    internal const int EpollPwait2 = 441;   // epoll_pwait2
 }
 
 /// <summary>General registers as PTRACE_GETREGSET(NT_PRSTATUS) gives them: struct user_regs_struct, 216 bytes (sys/user.h).</summary>

@@ -45,6 +45,18 @@ public sealed unsafe class ProcessMemory
         return Read(new RemoteAddress(address), MemoryMarshal.AsBytes(new Span<T>(ref value))) == sizeof(T);
     }
 
+    /// <summary>Reads an object from the process that has a task, without an exception and without allocating.</summary>
+    internal static bool TryRead<T>(int tid, ulong address, out T value)
+        where T : unmanaged
+    {
+        T copy = default;
+        var local = new IoVec { Base = &copy, Length = (nuint)sizeof(T) };
+        var remote = new IoVec { Base = (void*)address, Length = (nuint)sizeof(T) };
+        bool read = LibC.ProcessVmReadv(tid, &local, 1, &remote, 1, 0) == sizeof(T);
+        value = copy;
+        return read;
+    }
+
     /// <summary>Writes bytes; only ever below a stack, or to an image of ours.</summary>
     /// <returns>Whether all were written.</returns>
     internal bool TryWrite(ulong address, ReadOnlySpan<byte> source)

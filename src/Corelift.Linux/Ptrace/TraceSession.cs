@@ -19,6 +19,7 @@ public sealed partial class TraceSession : IDisposable
     private readonly ProcessDirectory _directory;
     private readonly ProcfsBuffer _buffer = new();
     private readonly HashSet<int> _known = [];
+    private readonly InterruptedCalls _calls;
     private Tracee[] _tracees;
     private int _count;
     private long _seizingSince;
@@ -29,6 +30,7 @@ public sealed partial class TraceSession : IDisposable
     public TraceSession(ProcessDirectory directory, int expectedThreads)
     {
         _directory = directory;
+        _calls = new InterruptedCalls(directory);
         _tracees = new Tracee[Math.Max(64, expectedThreads + (expectedThreads / 4))];
     }
 
@@ -151,6 +153,7 @@ public sealed partial class TraceSession : IDisposable
 
             tracee.Blocked = blocked;
             tracee.HasRegisters = true;
+            _calls.Prepare(ref tracee);
             int flags = (tracee.Kind == PtraceStopKind.GroupStop ? 1 : 0) | (hasSigInfo ? 2 : 0);
             int signal = tracee.Kind == PtraceStopKind.SignalDelivery ? tracee.Signal : 0;
             records.SetHeader(i, tracee.Tid, flags, signal, xstateLength, tracee.StoppedAt - StopStartedAt, blocked);
@@ -170,7 +173,7 @@ public sealed partial class TraceSession : IDisposable
             ref Tracee tracee = ref _tracees[i];
             if (tracee.State == TraceeState.Stopped)
             {
-                InterruptedCall.MakeAgain(ref tracee);
+                _calls.Recheck(ref tracee);
                 int signal = tracee.Kind == PtraceStopKind.SignalDelivery ? tracee.Signal : 0;
                 _ = PtraceCalls.Detach(tracee.Tid, signal); // ESRCH: killed while stopped, so nothing is left to release
                 tracee.State = TraceeState.Gone;
@@ -208,7 +211,11 @@ public sealed partial class TraceSession : IDisposable
     }
 
     /// <summary>Returns buffers. Tasks that are still stopped are left to the end of the thread.</summary>
-    public void Dispose() => _buffer.Dispose();
+    public void Dispose()
+    {
+        _buffer.Dispose();
+        _calls.Dispose();
+    }
 
     internal ref Tracee At(int index) => ref _tracees[index];
 }
