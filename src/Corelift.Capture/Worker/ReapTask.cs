@@ -67,18 +67,20 @@ internal static class ReapTask
 
         try
         {
-            return TryReap(session, records, code, facts.Directory.Tid, imagePidInTarget);
+            return TryReap(session, records, code, facts, imagePidInTarget);
         }
         finally
         {
             session.ResumeAll();
+            session.Settle();
         }
     }
 
-    private static string TryReap(TraceSession session, ThreadRecords records, RemoteCode code, int tid, int imagePidInTarget)
+    private static string TryReap(TraceSession session, ThreadRecords records, RemoteCode code, TargetFacts facts, int imagePidInTarget)
     {
         // The main thread where it lives, as the frame lies on its stack: then nobody runs who could come to need that place.
-        TraceOutcome outcome = session.SeizeOne(tid);
+        TraceOutcome outcome = session.SeizeOne(facts.Directory.Tid);
+        session.LookAhead(facts.Vmas.ConvertAll(v => v.Vma));
         long deadline = MonotonicClock.Nanoseconds + Patience;
         outcome = outcome == TraceOutcome.Done ? session.StopAll(deadline, wholeProcess: false) : outcome;
         outcome = outcome == TraceOutcome.Done ? session.ReadRegisters(records) : outcome;

@@ -11,6 +11,7 @@ internal static class SyscallNumber
     internal const int RtSigreturn = 15;    // rt_sigreturn
     internal const int Readv = 19;          // readv
     internal const int Writev = 20;         // writev
+    internal const int Select = 23;         // select
     internal const int Getpid = 39;         // getpid
     internal const int Sendfile = 40;       // sendfile
     internal const int Connect = 42;        // connect
@@ -28,6 +29,8 @@ internal static class SyscallNumber
     internal const int ExitGroup = 231;     // exit_group
     internal const int EpollWait = 232;     // epoll_wait
     internal const int OpenAt = 257;        // openat
+    internal const int Pselect6 = 270;      // pselect6
+    internal const int Ppoll = 271;         // ppoll
     internal const int MovePages = 279;     // move_pages
     internal const int EpollPwait = 281;    // epoll_pwait
     internal const int Accept4 = 288;       // accept4
@@ -64,6 +67,33 @@ internal struct TimeSpec
 {
     internal long Seconds;
     internal long Nanoseconds;
+
+    internal readonly long TotalNanoseconds =>
+        Seconds is < 0 or > 9_000_000_000 || Nanoseconds is < 0 or >= 1_000_000_000
+            ? long.MaxValue
+            : (Seconds * 1_000_000_000) + Nanoseconds;
+
+    internal static TimeSpec From(long nanoseconds) =>
+        new() { Seconds = nanoseconds / 1_000_000_000, Nanoseconds = nanoseconds % 1_000_000_000 };
+}
+
+/// <summary>struct timeval (setsockopt(2), SO_RCVTIMEO).</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct TimeValue
+{
+    internal long Seconds;
+    internal long Microseconds;
+
+    internal readonly long Nanoseconds =>
+        Seconds is < 0 or > 9_000_000_000 || Microseconds is < 0 or >= 1_000_000
+            ? long.MaxValue
+            : (Seconds * 1_000_000_000) + (Microseconds * 1000);
+
+    internal static TimeValue From(long nanoseconds) => new()
+    {
+        Seconds = nanoseconds / 1_000_000_000,
+        Microseconds = (nanoseconds % 1_000_000_000 / 1000) + (nanoseconds % 1000 > 0 ? 1 : 0),
+    };
 }
 
 /// <summary>struct pollfd (poll(2)).</summary>

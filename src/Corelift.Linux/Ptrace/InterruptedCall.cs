@@ -11,6 +11,7 @@ internal static class InterruptedCall
 {
     private const ulong Eintr = unchecked((ulong)-4);
     private const ulong RestartFirst = unchecked((ulong)-516);  // ERESTART_RESTARTBLOCK
+    private const ulong RestartNoHandler = unchecked((ulong)-514); // ERESTARTNOHAND
     private const ulong RestartLast = unchecked((ulong)-512);   // ERESTARTSYS
     private const ulong SyscallLength = 2;
     private const ulong NotInSyscall = ulong.MaxValue;
@@ -23,11 +24,19 @@ internal static class InterruptedCall
     internal static bool UsesRestartBlock(in UserRegs registers) => IsInside(registers) && registers.Rax == RestartFirst;
 
     /// <summary>
-    /// Whether the call fails with EINTR once the task runs. Not close(2), which has closed its descriptor all the same and
-    /// would close another's the second time.
+    /// Whether the call fails with EINTR once the task runs, or is restarted by the kernel with its full timeout, as
+    /// io_pgetevents is. Not close(2), which has closed its descriptor all the same and would close another's the second
+    /// time.
     /// </summary>
     internal static bool IsBroken(in UserRegs registers) =>
-        registers.Rax == Eintr && registers.OrigRax is not (NotInSyscall or SyscallNumber.Close);
+        (registers.Rax == Eintr && registers.OrigRax is not (NotInSyscall or SyscallNumber.Close))
+        || (registers.Rax == RestartNoHandler && registers.OrigRax == SyscallNumber.IoPgetevents);
+
+    /// <summary>
+    /// Whether the kernel restarts the call with the time that it has left in the target's memory: select, pselect6, ppoll.
+    /// </summary>
+    internal static bool KeepsRemainingTime(in UserRegs registers) => registers.Rax == RestartNoHandler
+        && registers.OrigRax is SyscallNumber.Select or SyscallNumber.Pselect6 or SyscallNumber.Ppoll;
 
     /// <summary>The registers with which the task makes the call again from the start.</summary>
     internal static UserRegs Rewound(UserRegs registers)
