@@ -164,12 +164,16 @@ internal ref struct DeadRegister
                 Skip((_rex & 8) != 0 ? 8 : ImmediateBytes);
                 return true;
             case < 0x40 when (opcode & 7) is 0 or 1 or 2 or 3: // add, or, and, sub, xor, cmp ...
-            case 0x84 or 0x85 or 0x88 or 0x89: // test, mov to memory or register
+            case 0x84 or 0x85 or 0x88: // test, mov of a byte
                 UseBoth();
                 return true;
             case < 0x40 when (opcode & 7) is 4 or 5: // the same with rax and an immediate
             case 0xa8 or 0xa9:
                 Skip((opcode & 1) != 0 ? ImmediateBytes : 1);
+                return true;
+            case 0x89: // mov to memory or register
+                Use(TakeOperands(out int target));
+                Write(target);
                 return true;
             case 0x8b or 0x8d or 0x63: // mov from memory or register, lea, movsxd
                 Write(TakeOperands(out int source));
