@@ -2,9 +2,10 @@
  * One thread in each call of signal(7) that a stop makes fail with EINTR, or that the kernel restarts with what is left of
  * its time, each with the same timeout (--ms, 4000). Nothing wakes them. "age" says for how long they have waited;
  * "timeouts" awaits all and is BAD where one did not return what it does when its time is up, early, or later than
- * --slack ms (600) after its time; "survived" asks for the same results at any time; "interrupted" is BAD where one did not
- * return EINTR, or its thread did not run the handler of SIGUSR1 exactly once. "epoll_inline" has its system call in line
- * and checks that the kernel's promise is kept: all registers but rax, rcx and r11 as they were; of it no time is asked.
+ * --slack ms (600) after its time, or where a socket's SO_RCVTIMEO or SO_SNDTIMEO is not what it was; "survived" asks for
+ * the same at any time; "interrupted" is BAD where one did not return EINTR, or its thread did not run the handler of
+ * SIGUSR1 exactly once. "epoll_inline" has its system call in line and checks that the kernel's promise is kept: all
+ * registers but rax, rcx and r11 as they were; of it no time is asked.
  */
 #include "tracee.h"
 
@@ -27,9 +28,12 @@ struct call {
     void (*open)(struct call *);
     long (*run)(struct call *);
     int error;        /* errno when its time is up; 0 where it returns 0 */
+    bool has_mask;    /* SIGUSR1 is blocked, but for the mask that the call brings along */
     bool is_untimed;  /* how long it takes is not asked */
     bool unsupported;
     int fd;
+    int option;       /* SO_RCVTIMEO or SO_SNDTIMEO, and what it was */
+    struct timeval kept;
     pid_t tid;
     int64_t nanoseconds;
     long result;
@@ -62,18 +66,29 @@ static struct timespec deadline_on(clockid_t clock)
 }
 
 /* sockets */
-static void set_timeout(int socket, int option)
+static void set_timeout(struct call *c, int socket, int option)
 {
     struct timeval time = {timeout.tv_sec, timeout.tv_nsec / 1000};
-    if (setsockopt(socket, SOL_SOCKET, option, &time, sizeof time) != 0)
+    socklen_t length = sizeof c->kept;
+    c->fd = socket;
+    c->option = option;
+    if (setsockopt(socket, SOL_SOCKET, option, &time, sizeof time) != 0
+        || getsockopt(socket, SOL_SOCKET, option, &c->kept, &length) != 0)
         die("SO_xTIMEO");
+}
+static bool has_its_timeout(const struct call *c)
+{
+    struct timeval now = {0, 0};
+    socklen_t length = sizeof now;
+    return c->option == 0 || (getsockopt(c->fd, SOL_SOCKET, c->option, &now, &length) == 0 && now.tv_sec == c->kept.tv_sec
+                              && now.tv_usec == c->kept.tv_usec);
 }
 static void open_receiver(struct call *c)
 {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
         die("socketpair");
-    set_timeout(c->fd = pair[0], SO_RCVTIMEO);
+    set_timeout(c, pair[0], SO_RCVTIMEO);
 }
 static void open_sender(struct call *c)
 {
@@ -81,7 +96,7 @@ static void open_sender(struct call *c)
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
         die("socketpair");
-    set_timeout(c->fd = pair[0], SO_SNDTIMEO);
+    set_timeout(c, pair[0], SO_SNDTIMEO);
     while (send(c->fd, block, sizeof block, MSG_DONTWAIT) > 0)
         ;
 }
@@ -102,7 +117,7 @@ static void open_tcp_receiver(struct call *c)
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (connect(c->fd, (struct sockaddr *)&name, sizeof name) != 0 || accept4(listener, NULL, NULL, SOCK_CLOEXEC) < 0)
         die("connect");
-    set_timeout(c->fd, SO_RCVTIMEO);
+    set_timeout(c, c->fd, SO_RCVTIMEO);
 }
 static void open_udp_receiver(struct call *c)
 {
@@ -110,12 +125,12 @@ static void open_udp_receiver(struct call *c)
     c->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (bind(c->fd, (struct sockaddr *)&any, sizeof any) != 0)
         die("bind");
-    set_timeout(c->fd, SO_RCVTIMEO);
+    set_timeout(c, c->fd, SO_RCVTIMEO);
 }
 static void open_acceptor(struct call *c)
 {
     struct sockaddr_in name;
-    set_timeout(c->fd = listen_tcp(&name), SO_RCVTIMEO);
+    set_timeout(c, listen_tcp(&name), SO_RCVTIMEO);
 }
 static struct sockaddr_in full_tcp;
 static void open_connector(struct call *c)
@@ -123,7 +138,7 @@ static void open_connector(struct call *c)
     listen_tcp(&full_tcp); /* its backlog is full after these, and further SYNs are dropped */
     for (int i = 0; i < 3; i++)
         connect(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), (struct sockaddr *)&full_tcp, sizeof full_tcp);
-    set_timeout(c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), SO_SNDTIMEO);
+    set_timeout(c, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), SO_SNDTIMEO);
 }
 static struct sockaddr_un full_unix = {.sun_family = AF_UNIX};
 static socklen_t full_unix_length = sizeof full_unix;
@@ -133,25 +148,48 @@ static void open_unix_connector(struct call *c)
     if (bind(listener, (struct sockaddr *)&full_unix, sizeof(sa_family_t)) != 0 || listen(listener, 0) != 0)
         die("listen");
     getsockname(listener, (struct sockaddr *)&full_unix, &full_unix_length);
-    while (connect(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), (struct sockaddr *)&full_unix, full_unix_length) == 0)
+    while (connect(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), (struct sockaddr *)&full_unix,
+                   full_unix_length) == 0)
         ;
-    set_timeout(c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), SO_SNDTIMEO);
+    set_timeout(c, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), SO_SNDTIMEO);
 }
 static char byte_in[256];
 static struct iovec vector_in = {byte_in, 1};
 static long in_recv(struct call *c) { char b; return recv(c->fd, &b, 1, 0); }
 static long in_read(struct call *c) { char b; return read(c->fd, &b, 1); }
 static long in_readv(struct call *c) { return readv(c->fd, &vector_in, 1); }
-static long in_recvfrom(struct call *c) { char b; struct sockaddr_in from; socklen_t l = sizeof from; return recvfrom(c->fd, &b, 1, 0, (struct sockaddr *)&from, &l); }
-static long in_recvmsg(struct call *c) { struct msghdr m = {.msg_iov = &vector_in, .msg_iovlen = 1}; return recvmsg(c->fd, &m, 0); }
-static long in_recvmmsg(struct call *c) { struct mmsghdr m = {.msg_hdr = {.msg_iov = &vector_in, .msg_iovlen = 1}}; return recvmmsg(c->fd, &m, 1, 0, NULL); }
+static long in_recvfrom(struct call *c)
+{
+    char b;
+    struct sockaddr_in from;
+    socklen_t l = sizeof from;
+    return recvfrom(c->fd, &b, 1, 0, (struct sockaddr *)&from, &l);
+}
+static long in_recvmsg(struct call *c)
+{
+    struct msghdr m = {.msg_iov = &vector_in, .msg_iovlen = 1};
+    return recvmsg(c->fd, &m, 0);
+}
+static long in_recvmmsg(struct call *c)
+{
+    struct mmsghdr m = {.msg_hdr = {.msg_iov = &vector_in, .msg_iovlen = 1}};
+    return recvmmsg(c->fd, &m, 1, 0, NULL);
+}
 static long in_accept(struct call *c) { return accept(c->fd, NULL, NULL); }
 static long in_accept4(struct call *c) { return accept4(c->fd, NULL, NULL, SOCK_CLOEXEC); }
 static long in_send(struct call *c) { return send(c->fd, byte_in, 1, 0); }
 static long in_write(struct call *c) { return write(c->fd, byte_in, 1); }
 static long in_writev(struct call *c) { return writev(c->fd, &vector_in, 1); }
-static long in_sendmsg(struct call *c) { struct msghdr m = {.msg_iov = &vector_in, .msg_iovlen = 1}; return sendmsg(c->fd, &m, 0); }
-static long in_sendmmsg(struct call *c) { struct mmsghdr m = {.msg_hdr = {.msg_iov = &vector_in, .msg_iovlen = 1}}; return sendmmsg(c->fd, &m, 1, 0); }
+static long in_sendmsg(struct call *c)
+{
+    struct msghdr m = {.msg_iov = &vector_in, .msg_iovlen = 1};
+    return sendmsg(c->fd, &m, 0);
+}
+static long in_sendmmsg(struct call *c)
+{
+    struct mmsghdr m = {.msg_hdr = {.msg_iov = &vector_in, .msg_iovlen = 1}};
+    return sendmmsg(c->fd, &m, 1, 0);
+}
 static long in_connect(struct call *c) { return connect(c->fd, (struct sockaddr *)&full_tcp, sizeof full_tcp); }
 static long in_connect_unix(struct call *c) { return connect(c->fd, (struct sockaddr *)&full_unix, full_unix_length); }
 
@@ -165,8 +203,16 @@ static void open_epoll_pwait2(struct call *c)
     c->unsupported = epoll_pwait2(c->fd, &event, 1, &none, NULL) < 0 && errno == ENOSYS;
 }
 static long in_epoll_wait(struct call *c) { struct epoll_event event; return epoll_wait(c->fd, &event, 1, (int)timeout_ms); }
-static long in_epoll_pwait(struct call *c) { struct epoll_event event; return epoll_pwait(c->fd, &event, 1, (int)timeout_ms, &awaited); }
-static long in_epoll_pwait2(struct call *c) { struct epoll_event event; return epoll_pwait2(c->fd, &event, 1, &timeout, &awaited); }
+static long in_epoll_pwait(struct call *c)
+{
+    struct epoll_event event;
+    return epoll_pwait(c->fd, &event, 1, (int)timeout_ms, &awaited);
+}
+static long in_epoll_pwait2(struct call *c)
+{
+    struct epoll_event event;
+    return epoll_pwait2(c->fd, &event, 1, &timeout, &awaited);
+}
 
 /* The call in line, in code that goes on to use the argument: no register but rax, rcx and r11 may differ afterwards. */
 static long in_epoll_inline(struct call *c)
@@ -210,7 +256,11 @@ static void open_aio(struct call *c)
     c->unsupported = syscall(SYS_io_setup, 1, &context) != 0;
     c->result = (long)context;
 }
-static long in_io_getevents(struct call *c) { struct io_event e; return syscall(SYS_io_getevents, c->result, 1, 1, &e, &timeout); }
+static long in_io_getevents(struct call *c)
+{
+    struct io_event e;
+    return syscall(SYS_io_getevents, c->result, 1, 1, &e, &timeout);
+}
 static long in_io_pgetevents(struct call *c)
 {
     struct io_event e;
@@ -242,13 +292,18 @@ static long in_clock_nanosleep(struct call *c)
 }
 static long in_poll(struct call *c) { (void)c; return poll(NULL, 0, (int)timeout_ms); }
 static long in_ppoll(struct call *c) { (void)c; return ppoll(NULL, 0, &timeout, &awaited); }
-static long in_select(struct call *c) { struct timeval t = {timeout.tv_sec, timeout.tv_nsec / 1000}; (void)c; return select(0, NULL, NULL, NULL, &t); }
+static long in_select(struct call *c)
+{
+    struct timeval time = {timeout.tv_sec, timeout.tv_nsec / 1000};
+    (void)c;
+    return select(0, NULL, NULL, NULL, &time);
+}
 static long in_pselect(struct call *c) { (void)c; return pselect(0, NULL, NULL, NULL, &timeout, &awaited); }
 
 static struct call calls[] = {
     {.name = "epoll_wait", .open = open_epoll, .run = in_epoll_wait},
-    {.name = "epoll_pwait", .open = open_epoll, .run = in_epoll_pwait},
-    {.name = "epoll_pwait2", .open = open_epoll_pwait2, .run = in_epoll_pwait2},
+    {.name = "epoll_pwait", .open = open_epoll, .run = in_epoll_pwait, .has_mask = true},
+    {.name = "epoll_pwait2", .open = open_epoll_pwait2, .run = in_epoll_pwait2, .has_mask = true},
     {.name = "epoll_inline", .open = open_epoll, .run = in_epoll_inline, .is_untimed = true},
     {.name = "recv", .open = open_receiver, .run = in_recv, .error = EAGAIN},
     {.name = "recv_tcp", .open = open_tcp_receiver, .run = in_recv, .error = EAGAIN},
@@ -271,15 +326,15 @@ static struct call calls[] = {
     {.name = "semtimedop", .open = open_semaphore, .run = in_semtimedop, .error = EAGAIN},
     {.name = "mq_timedreceive", .open = open_queue, .run = in_mq_timedreceive, .error = ETIMEDOUT},
     {.name = "io_getevents", .open = open_aio, .run = in_io_getevents},
-    {.name = "io_pgetevents", .open = open_aio, .run = in_io_pgetevents},
+    {.name = "io_pgetevents", .open = open_aio, .run = in_io_pgetevents, .has_mask = true},
     {.name = "io_uring_enter", .open = open_ring, .run = in_io_uring_enter, .error = ETIME},
     {.name = "futex", .open = open_nothing, .run = in_futex, .error = ETIMEDOUT},
     {.name = "nanosleep", .open = open_nothing, .run = in_nanosleep},
     {.name = "clock_nanosleep", .open = open_nothing, .run = in_clock_nanosleep},
     {.name = "poll", .open = open_nothing, .run = in_poll},
-    {.name = "ppoll", .open = open_nothing, .run = in_ppoll},
+    {.name = "ppoll", .open = open_nothing, .run = in_ppoll, .has_mask = true},
     {.name = "select", .open = open_nothing, .run = in_select},
-    {.name = "pselect", .open = open_nothing, .run = in_pselect},
+    {.name = "pselect", .open = open_nothing, .run = in_pselect, .has_mask = true},
 };
 
 enum { call_count = sizeof calls / sizeof calls[0] };
@@ -288,6 +343,12 @@ static void *wait_in_call(void *argument)
 {
     struct call *c = argument;
     prctl(PR_SET_NAME, c->name);
+    if (c->has_mask) {
+        sigset_t interrupting;
+        sigemptyset(&interrupting);
+        sigaddset(&interrupting, SIGUSR1);
+        pthread_sigmask(SIG_BLOCK, &interrupting, NULL);
+    }
     while (!atomic_load(&go))
         sched_yield();
     atomic_store((atomic_int *)&c->tid, tracee_tid());
@@ -318,7 +379,7 @@ enum ending { in_time, whenever, interrupted };
 static bool is_right(const struct call *c, enum ending ending)
 {
     int64_t milliseconds = c->nanoseconds / 1000000;
-    if (!atomic_load(&c->returned))
+    if (!atomic_load(&c->returned) || !has_its_timeout(c))
         return false;
     if (ending == interrupted)
         return c->result == -1 && c->failure == EINTR && c->handled == 1;
@@ -338,8 +399,9 @@ static void judge(enum ending ending)
     for (int i = 0; i < call_count; i++) {
         const struct call *c = &calls[i];
         if (!c->unsupported && !is_right(c, ending))
-            length += (size_t)snprintf(wrong + length, sizeof wrong - length, " %s:ms=%ld,result=%ld,errno=%d,handled=%u", c->name,
-                                       (long)(c->nanoseconds / 1000000), c->result, c->failure, c->handled);
+            length += (size_t)snprintf(wrong + length, sizeof wrong - length, " %s:ms=%ld,result=%ld,errno=%d,handled=%u,kept=%d",
+                                       c->name, (long)(c->nanoseconds / 1000000), c->result, c->failure, c->handled,
+                                       has_its_timeout(c));
         if (!c->is_untimed && c->nanoseconds > latest)
             latest = c->nanoseconds;
     }

@@ -13,8 +13,6 @@ internal sealed unsafe class SocketTimeouts : IDisposable
     private const int SocketLevel = 1;                  // SOL_SOCKET
     private const int ReceiveTimeout = 20;              // SO_RCVTIMEO
     private const int SendTimeout = 21;                 // SO_SNDTIMEO
-    private const short Input = 1;                      // POLLIN
-    private const short Output = 4;                     // POLLOUT
     private const long Patience = 10_000_000;
     private const long Interval = 20_000;
 
@@ -43,35 +41,25 @@ internal sealed unsafe class SocketTimeouts : IDisposable
         }
 
         int socket = LibC.PidfdGetfd(_pidfd, unchecked((int)tracee.Registers.Rdi));
-        if (socket < 0)
-        {
-            return false;
-        }
-
         int option = call.Place == TimeoutPlace.Receive ? ReceiveTimeout : SendTimeout;
         bool connects = tracee.Registers.OrigRax == SyscallNumber.Connect;
-        short ready = Ready(socket, call.Place);
-        if (!TryGet(socket, option, out TimeValue full) || full.Nanoseconds == 0 || (ready != 0 && (!connects || ready == Output)))
+        if (socket < 0 || !TryGet(socket, option, out TimeValue full) || full.Nanoseconds == 0
+            || ReturnsAtOnce(socket, call.Place, connects, out bool isPending))
         {
-            _ = LibC.Close(socket); // no socket, for ever, or the call returns at once
+            Close(socket);
             return false;
         }
 
         // A call that an earlier stop made again began anew then, and the socket says nothing of that.
         long now = MonotonicClock.Nanoseconds;
-        long remaining = full.Nanoseconds - waited;
-        if (slots.TryGetDeadline(tracee.Tid, waiting.Sleeps, out long deadline))
+        long remaining = Math.Min(full.Nanoseconds - waited, slots.DeadlineOf(tracee.Tid, waiting) - now);
+        if (remaining <= 0 && connects && isPending)
         {
-            remaining = Math.Min(remaining, deadline - now);
+            Close(socket);
+            return true; // made again it would say EALREADY
         }
 
-        if (remaining <= 0 && connects && ready == 0)
-        {
-            _ = LibC.Close(socket); // made again it would say EALREADY
-            return true;
-        }
-
-        slots.AddDeadline(tracee.Tid, waiting.Sleeps + 2, now + remaining); // one is the stop, the other the call made again
+        slots.AddDeadline(tracee.Tid, waiting.Sleeps + 2, now, now + remaining); // one is the stop, the other the call made again
         var shorter = TimeValue.From(Math.Max(remaining, 1000)); // 0 would be for ever; the kernel rounds up to a tick
         if (Set(socket, option, shorter) && TryGet(socket, option, out TimeValue set))
         {
@@ -79,7 +67,7 @@ internal sealed unsafe class SocketTimeouts : IDisposable
         }
         else
         {
-            _ = LibC.Close(socket);
+            Close(socket);
         }
 
         return false;
@@ -125,12 +113,20 @@ internal sealed unsafe class SocketTimeouts : IDisposable
         !look.TryReadArrivals(socket.Waiting.SchedstatName, out ulong arrivals)
         || (arrivals >= socket.Waiting.Arrivals + 2 && look.IsAsleep(socket.Tid));
 
-    /// <summary>What poll(2) says: not 0 where the call returns at once. An unconnected Unix socket is always POLLHUP.</summary>
-    private static short Ready(int socket, TimeoutPlace place)
+    /// <summary>
+    /// Whether the call has no reason to wait, by poll(2). A socket that connects is not writable yet; one that does not, as
+    /// a Unix socket whose listener has no room, is POLLHUP.
+    /// </summary>
+    private static bool ReturnsAtOnce(int socket, TimeoutPlace place, bool connects, out bool isPending)
     {
+        const short Input = 1;  // POLLIN
+        const short Output = 4; // POLLOUT
         var poll = new PollFd { Descriptor = socket, Events = place == TimeoutPlace.Receive ? Input : Output };
-        return LibC.Poll(&poll, 1, 0) == 1 ? poll.Returned : (short)0;
+        isPending = LibC.Poll(&poll, 1, 0) == 0;
+        return !isPending && (!connects || poll.Returned == Output);
     }
+
+    private static void Close(int descriptor) => _ = descriptor >= 0 ? LibC.Close(descriptor) : 0;
 
     private static bool TryGet(int socket, int option, out TimeValue value)
     {

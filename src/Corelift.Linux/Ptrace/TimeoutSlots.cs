@@ -21,7 +21,7 @@ internal sealed class TimeoutSlots
     private const ulong DistanceFromStackPointer = 16 * 1024;
 
     private readonly byte[] _page = new byte[PageBytes];
-    private readonly (int Tid, ulong Sleeps, long Deadline)[] _notes = new (int, ulong, long)[PageBytes / SlotBytes];
+    private readonly Note[] _notes = new Note[PageBytes / SlotBytes];
     private int _noteCount;
     private ulong _address;
     private bool _isOpen;
@@ -70,7 +70,7 @@ internal sealed class TimeoutSlots
             {
                 if (slot[0] == NoteMark)
                 {
-                    _notes[_noteCount++] = (unchecked((int)slot[1]), slot[2], unchecked((long)slot[3]));
+                    _notes[_noteCount++] = MemoryMarshal.Read<Note>(MemoryMarshal.AsBytes(slot));
                 }
 
                 slot.Clear();
@@ -89,31 +89,36 @@ internal sealed class TimeoutSlots
     /// <summary>Remembers when a call that is made again has to end, for the next stop to know.</summary>
     /// <param name="tid">The task.</param>
     /// <param name="sleeps">How often it will have given a CPU away when it sleeps in the call again.</param>
-    /// <param name="deadline">In nanoseconds of CLOCK_MONOTONIC.</param>
-    internal void AddDeadline(int tid, ulong sleeps, long deadline)
+    /// <param name="now">In nanoseconds of CLOCK_MONOTONIC.</param>
+    /// <param name="deadline">The same.</param>
+    internal void AddDeadline(int tid, ulong sleeps, long now, long deadline)
     {
         if (TryTake(out ulong address, out Span<ulong> slot))
         {
-            (slot[0], slot[1], slot[2], slot[3]) = (NoteMark, (ulong)tid, sleeps, (ulong)deadline);
+            var note = new Note { Mark = NoteMark, Tid = (ulong)tid, Sleeps = sleeps, At = now, Deadline = deadline };
+            MemoryMarshal.Write(MemoryMarshal.AsBytes(slot), note);
             _ = ProcessMemory.TryWrite(tid, address, MemoryMarshal.AsBytes(slot));
         }
     }
 
-    /// <summary>What an earlier stop remembered of the sleep that the task is in.</summary>
-    internal bool TryGetDeadline(int tid, ulong sleeps, out long deadline)
+    /// <summary>
+    /// The deadline that an earlier stop remembered of the sleep that the task is in, which began right after that stop.
+    /// </summary>
+    /// <returns>In nanoseconds of CLOCK_MONOTONIC; the end of time where there is none.</returns>
+    internal long DeadlineOf(int tid, in Waiting waiting)
     {
-        foreach ((int Tid, ulong Sleeps, long Deadline) note in _notes.AsSpan(0, _noteCount))
+        const long ShortlyAfter = 1_000_000_000;
+        foreach (ref readonly Note note in _notes.AsSpan(0, _noteCount))
         {
-            // The target can write here, too: an absurd deadline is none.
-            if (note.Tid == tid && note.Sleeps == sleeps && note.Deadline > 0)
+            // The target can write here, too: what is absurd is no note.
+            if (note.Tid == (ulong)tid && note.Sleeps == waiting.Sleeps && note.Deadline > 0
+                && note.At > waiting.Since - ShortlyAfter && note.At < waiting.Since)
             {
-                deadline = note.Deadline;
-                return true;
+                return note.Deadline;
             }
         }
 
-        deadline = 0;
-        return false;
+        return long.MaxValue;
     }
 
     private ulong Add(int tid, TimeSpec time, RingWaitArgument argument, bool hasArgument)
@@ -160,6 +165,12 @@ internal sealed class TimeoutSlots
         }
 
         return false;
+    }
+
+    private struct Note
+    {
+        internal ulong Mark, Tid, Sleeps;
+        internal long At, Deadline;
     }
 
     private void MarkUsed(Span<bool> isUsed, ulong address)
