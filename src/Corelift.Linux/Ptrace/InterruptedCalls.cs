@@ -46,14 +46,20 @@ internal sealed class InterruptedCalls : IDisposable
         _look.Look(tids);
     }
 
-    /// <summary>Has the task make its call again, with its full timeout, whenever it is let go.</summary>
+    /// <summary>
+    /// Has the task make its call again, with its full timeout, whenever it is let go. Each tracer thread may do so for its
+    /// own tasks; all else here is for one thread at a time.
+    /// </summary>
     internal void Prepare(ref Tracee tracee)
     {
         if (tracee.Kind is PtraceStopKind.Interrupted or PtraceStopKind.SignalDelivery
             && InterruptedCall.IsBroken(tracee.Registers) && !_signals.HasSignal(tracee))
         {
             tracee.MakesCallAgain = PtraceCalls.SetRegisters(tracee.Tid, InterruptedCall.Again(tracee.Registers)) == Errno.None;
-            _needsMainStack |= TimedCall.Of(tracee.Registers).Place is not (TimeoutPlace.None or TimeoutPlace.Milliseconds);
+            if (TimedCall.Of(tracee.Registers).Place is not (TimeoutPlace.None or TimeoutPlace.Milliseconds))
+            {
+                _needsMainStack = true;
+            }
         }
     }
 

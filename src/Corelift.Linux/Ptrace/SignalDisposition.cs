@@ -49,8 +49,11 @@ internal sealed class SignalDisposition : IDisposable
     {
         try
         {
-            ReadOnlySpan<byte> status = _directory.ReadFile("status", _buffer);
-            return Mask(status, "\nSigIgn:\t"u8) | (IgnoredByDefault & ~Mask(status, "\nSigCgt:\t"u8));
+            lock (_buffer)
+            {
+                ReadOnlySpan<byte> status = _directory.ReadFile("status", _buffer);
+                return Mask(status, "\nSigIgn:\t"u8) | (IgnoredByDefault & ~Mask(status, "\nSigCgt:\t"u8));
+            }
         }
         catch (Exception failure) when (failure is SyscallException or ProcfsFormatException)
         {
