@@ -124,6 +124,9 @@ public sealed class LiveProcess : IDisposable
     /// <summary>Sends it a signal.</summary>
     public void Signal(int signal) => _ = IsAlive ? Native.Kill(Pid, signal) : 0;
 
+    /// <summary>Sends one of its threads a signal.</summary>
+    public void Signal(int tid, int signal) => _ = IsAlive ? Native.ThreadKill(Pid, tid, signal) : 0;
+
     /// <summary>Waits for its end; the status as a shell gives it (128 and the signal's number for a signal).</summary>
     public async Task<int> ExitCodeAsync()
     {

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
 #include <sys/prctl.h>
@@ -95,6 +96,25 @@ static long in_pause(struct call *c) { (void)c; return pause(); }
 static long in_wait4(struct call *c) { int status; (void)c; return wait4(child, &status, 0, NULL) == child ? 0 : -1; }
 static long in_waitid(struct call *c) { siginfo_t info; (void)c; return waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT); }
 static long in_msgrcv(struct call *c) { struct { long type; char text; } m; return msgrcv(c->fd[0], &m, 1, 0, 0); }
+static long in_msgsnd(struct call *c)
+{
+    struct { long type; char text[64]; } message = {1, ""};
+    return msgsnd(c->fd[0], &message, sizeof message.text, 0);
+}
+static long in_inotify(struct call *c)
+{
+    char event[sizeof(struct inotify_event) + 256];
+    return read(c->fd[0], event, sizeof event) > 0 ? 1 : -1;
+}
+static long in_recvmmsg(struct call *c)
+{
+    char byte;
+    struct iovec vector = {&byte, 1};
+    struct mmsghdr message = {.msg_hdr = {.msg_iov = &vector, .msg_iovlen = 1}};
+    struct timespec timeout = hour;
+    return recvmmsg(c->fd[0], &message, 1, 0, &timeout);
+}
+static long in_sigsuspend(struct call *c) { (void)c; return sigsuspend(&awaited); }
 static long in_semop(struct call *c) { struct sembuf down = {0, -1, 0}; return semop(c->fd[0], &down, 1); }
 static long in_semtimedop(struct call *c) { struct sembuf down = {0, -1, 0}; return semtimedop(c->fd[0], &down, 1, &hour); }
 static long in_lock(struct call *c)
@@ -120,13 +140,17 @@ static struct call calls[] = {
     {.name = "epoll_pwait", .run = in_epoll_pwait, .expected = 1},
     {.name = "recv", .run = in_recv, .expected = 1},
     {.name = "recv_timed", .run = in_recv_timed, .expected = 1},
+    {.name = "recvmmsg", .run = in_recvmmsg, .expected = 1},
     {.name = "accept", .run = in_accept, .expected = 0},
     {.name = "sigtimedwait", .run = in_sigtimedwait, .expected = SIGUSR2},
     {.name = "sigwaitinfo", .run = in_sigwaitinfo, .expected = SIGUSR2},
     {.name = "pause", .run = in_pause, .expected = no_wake},
+    {.name = "sigsuspend", .run = in_sigsuspend, .expected = no_wake},
     {.name = "waitid", .run = in_waitid, .expected = no_wake},
     {.name = "wait4", .run = in_wait4, .expected = 0},
     {.name = "msgrcv", .run = in_msgrcv, .expected = 1},
+    {.name = "msgsnd", .run = in_msgsnd, .expected = 0},
+    {.name = "inotify", .run = in_inotify, .expected = 1},
     {.name = "semop", .run = in_semop, .expected = 0},
     {.name = "semtimedop", .run = in_semtimedop, .expected = 0},
     {.name = "ofd_lock", .run = in_lock, .expected = 0},
@@ -136,7 +160,7 @@ enum { call_count = sizeof calls / sizeof calls[0] };
 
 static void open_what_it_blocks_on(struct call *c)
 {
-    if (c->run == in_recv || c->run == in_recv_timed) {
+    if (c->run == in_recv || c->run == in_recv_timed || c->run == in_recvmmsg) {
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, c->fd) != 0)
             die("socketpair");
     } else if (c->run == in_read_eventfd) {
@@ -148,6 +172,18 @@ static void open_what_it_blocks_on(struct call *c)
             die("listen");
     } else if (c->run == in_msgrcv) {
         c->fd[0] = msgget(IPC_PRIVATE, 0600);
+    } else if (c->run == in_msgsnd) {
+        struct { long type; char text[64]; } filler = {1, ""};
+        c->fd[0] = msgget(IPC_PRIVATE, 0600);
+        while (msgsnd(c->fd[0], &filler, sizeof filler.text, IPC_NOWAIT) == 0)
+            ;
+    } else if (c->run == in_inotify) {
+        char path[] = "/tmp/corelift-watched-XXXXXX";
+        c->fd[1] = mkostemp(path, O_CLOEXEC);
+        c->fd[0] = inotify_init1(IN_CLOEXEC);
+        if (inotify_add_watch(c->fd[0], path, IN_MODIFY) < 0)
+            die("inotify");
+        unlink(path);
     } else if (c->run == in_semop || c->run == in_semtimedop) {
         c->fd[0] = semget(IPC_PRIVATE, 1, 0600);
     } else if (c->run == in_lock) {
@@ -176,6 +212,9 @@ static void wake(struct call *c)
     } else if (c->run == in_msgrcv) {
         struct { long type; char text; } message = {1, 'x'};
         msgsnd(c->fd[0], &message, 1, 0);
+    } else if (c->run == in_msgsnd) {
+        struct { long type; char text[64]; } taken;
+        msgrcv(c->fd[0], &taken, sizeof taken.text, 0, IPC_NOWAIT);
     } else if (c->run == in_semop || c->run == in_semtimedop) {
         struct sembuf up = {0, 1, 0};
         semop(c->fd[0], &up, 1);
@@ -196,7 +235,7 @@ static void wake(struct call *c)
 static void remove_ipc(void)
 {
     for (int i = 0; i < call_count; i++) {
-        if (calls[i].run == in_msgrcv)
+        if (calls[i].run == in_msgrcv || calls[i].run == in_msgsnd)
             msgctl(calls[i].fd[0], IPC_RMID, NULL);
         else if (calls[i].run == in_semop || calls[i].run == in_semtimedop)
             semctl(calls[i].fd[0], 0, IPC_RMID);

@@ -32,19 +32,21 @@ internal static class BriefStop
         _ = SelfControl.RaisePriority();
         try
         {
-            return Run(session, records, code, facts.Directory.Tid, patienceNanoseconds, work);
+            return Run(session, records, code, facts, patienceNanoseconds, work);
         }
         finally
         {
             session.ResumeAll();
+            session.Settle();
             SelfControl.LowerPriority();
         }
     }
 
     private static string Run(
-        TraceSession session, ThreadRecords records, RemoteCode code, int tid, long patience, Func<RemoteCaller, long, string> work)
+        TraceSession session, ThreadRecords records, RemoteCode code, TargetFacts facts, long patience, Func<RemoteCaller, long, string> work)
     {
-        TraceOutcome outcome = session.SeizeOne(tid);
+        TraceOutcome outcome = session.SeizeOne(facts.Directory.Tid);
+        session.LookAhead(facts.Vmas.ConvertAll(v => v.Vma));
         long deadline = MonotonicClock.Nanoseconds + patience;
         outcome = outcome == TraceOutcome.Done ? session.StopAll(deadline, wholeProcess: false) : outcome;
         outcome = outcome == TraceOutcome.Done ? session.ReadRegisters(records) : outcome;

@@ -81,6 +81,7 @@ internal sealed class StoppedTarget : IDisposable
     {
         _clock.Watch(Session);
         Check(Session.SeizeAll(MonotonicClock.Nanoseconds + SeizePatience));
+        Session.LookAhead(Facts.Vmas.ConvertAll(v => v.Vma));
         _holdsGc = TryHoldGc();
         _ = SelfControl.RaisePriority();
         Deadline = MonotonicClock.Nanoseconds + budgetNanoseconds;
@@ -127,9 +128,11 @@ internal sealed class StoppedTarget : IDisposable
     internal long Resume()
     {
         long started = Session.StopStartedAt;
+        _ = SelfControl.RaisePriority(); // a hold has lowered it
         Session.ResumeAll();
         long ended = MonotonicClock.Nanoseconds;
         _clock.StopEnds();
+        Session.Settle();
         SelfControl.LowerPriority();
         ReleaseGc();
         return ended - started;
@@ -169,6 +172,7 @@ internal sealed class StoppedTarget : IDisposable
 
         Session.ResumeAll();
         _clock.StopEnds();
+        Session.Settle();
         throw Describe(outcome);
     }
 

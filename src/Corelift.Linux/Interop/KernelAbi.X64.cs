@@ -5,21 +5,47 @@ namespace Corelift.Linux.Interop;
 /// <summary>System call numbers of x86-64 (arch/x86/entry/syscalls/syscall_64.tbl).</summary>
 internal static class SyscallNumber
 {
+    internal const int Read = 0;            // read
+    internal const int Write = 1;           // write
     internal const int Close = 3;           // close
     internal const int RtSigreturn = 15;    // rt_sigreturn
+    internal const int Readv = 19;          // readv
+    internal const int Writev = 20;         // writev
+    internal const int Select = 23;         // select
     internal const int Madvise = 28;        // madvise
     internal const int Getpid = 39;         // getpid
+    internal const int Sendfile = 40;       // sendfile
+    internal const int Connect = 42;        // connect
+    internal const int Accept = 43;         // accept
+    internal const int Sendto = 44;         // sendto
+    internal const int Recvfrom = 45;       // recvfrom
+    internal const int Sendmsg = 46;        // sendmsg
+    internal const int Recvmsg = 47;        // recvmsg
     internal const int Clone = 56;          // clone
     internal const int Wait4 = 61;          // wait4
+    internal const int RtSigtimedwait = 128;// rt_sigtimedwait
     internal const int Prctl = 157;         // prctl
+    internal const int IoGetevents = 208;   // io_getevents
+    internal const int Semtimedop = 220;    // semtimedop
     internal const int ExitGroup = 231;     // exit_group
+    internal const int EpollWait = 232;     // epoll_wait
     internal const int IoprioSet = 251;     // ioprio_set
     internal const int OpenAt = 257;        // openat
+    internal const int Pselect6 = 270;      // pselect6
+    internal const int Ppoll = 271;         // ppoll
     internal const int MovePages = 279;     // move_pages
+    internal const int EpollPwait = 281;    // epoll_pwait
+    internal const int Accept4 = 288;       // accept4
+    internal const int Recvmmsg = 299;      // recvmmsg
+    internal const int Sendmmsg = 307;      // sendmmsg
+    internal const int Kcmp = 312;          // kcmp
     internal const int Userfaultfd = 323;   // userfaultfd
+    internal const int IoPgetevents = 333;  // io_pgetevents
+    internal const int IoUringEnter = 426;  // io_uring_enter
     internal const int PidfdOpen = 434;     // pidfd_open
     internal const int CloseRange = 436;    // close_range
     internal const int PidfdGetfd = 438;    // pidfd_getfd
+    internal const int EpollPwait2 = 441;   // epoll_pwait2
 }
 
 /// <summary>General registers as PTRACE_GETREGSET(NT_PRSTATUS) gives them: struct user_regs_struct, 216 bytes (sys/user.h).</summary>
@@ -44,6 +70,33 @@ internal struct TimeSpec
 {
     internal long Seconds;
     internal long Nanoseconds;
+
+    internal readonly long TotalNanoseconds =>
+        Seconds is < 0 or > 9_000_000_000 || Nanoseconds is < 0 or >= 1_000_000_000
+            ? long.MaxValue
+            : (Seconds * 1_000_000_000) + Nanoseconds;
+
+    internal static TimeSpec From(long nanoseconds) =>
+        new() { Seconds = nanoseconds / 1_000_000_000, Nanoseconds = nanoseconds % 1_000_000_000 };
+}
+
+/// <summary>struct timeval (setsockopt(2), SO_RCVTIMEO).</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct TimeValue
+{
+    internal long Seconds;
+    internal long Microseconds;
+
+    internal readonly long Nanoseconds =>
+        Seconds is < 0 or > 9_000_000_000 || Microseconds is < 0 or >= 1_000_000
+            ? long.MaxValue
+            : (Seconds * 1_000_000_000) + (Microseconds * 1000);
+
+    internal static TimeValue From(long nanoseconds) => new()
+    {
+        Seconds = nanoseconds / 1_000_000_000,
+        Microseconds = (nanoseconds % 1_000_000_000 / 1000) + (nanoseconds % 1000 > 0 ? 1 : 0),
+    };
 }
 
 /// <summary>struct pollfd (poll(2)).</summary>

@@ -20,6 +20,14 @@ internal static unsafe partial class LibC
     [LibraryImport(Library, EntryPoint = "poll", SetLastError = true)]
     internal static partial int Poll(PollFd* descriptors, nuint count, int timeoutMilliseconds);
 
+    /// <summary>getsockopt(2).</summary>
+    [LibraryImport(Library, EntryPoint = "getsockopt", SetLastError = true)]
+    internal static partial int Getsockopt(int descriptor, int level, int option, void* value, uint* lengthBytes);
+
+    /// <summary>setsockopt(2).</summary>
+    [LibraryImport(Library, EntryPoint = "setsockopt", SetLastError = true)]
+    internal static partial int Setsockopt(int descriptor, int level, int option, void* value, uint lengthBytes);
+
     /// <summary>shutdown(2).</summary>
     [LibraryImport(Library, EntryPoint = "shutdown", SetLastError = true)]
     internal static partial int Shutdown(int descriptor, int how);

@@ -45,15 +45,37 @@ public sealed unsafe class ProcessMemory
         return Read(new RemoteAddress(address), MemoryMarshal.AsBytes(new Span<T>(ref value))) == sizeof(T);
     }
 
+    /// <summary>Reads an object from the process that has a task; without an exception, and without allocating.</summary>
+    internal static bool TryRead<T>(int tid, ulong address, out T value)
+        where T : unmanaged
+    {
+        value = default;
+        return TryRead(tid, address, MemoryMarshal.AsBytes(new Span<T>(ref value)));
+    }
+
+    /// <summary>Reads bytes from the process that has a task; false where not all of them are readable.</summary>
+    internal static bool TryRead(int tid, ulong address, Span<byte> destination)
+    {
+        fixed (byte* buffer = destination)
+        {
+            var local = new IoVec { Base = buffer, Length = (nuint)destination.Length };
+            var remote = new IoVec { Base = (void*)address, Length = (nuint)destination.Length };
+            return LibC.ProcessVmReadv(tid, &local, 1, &remote, 1, 0) == destination.Length;
+        }
+    }
+
     /// <summary>Writes bytes; only ever below a stack, or to an image of ours.</summary>
     /// <returns>Whether all were written.</returns>
-    internal bool TryWrite(ulong address, ReadOnlySpan<byte> source)
+    internal bool TryWrite(ulong address, ReadOnlySpan<byte> source) => TryWrite(_tid, address, source);
+
+    /// <inheritdoc cref="TryWrite(ulong, ReadOnlySpan{byte})"/>
+    internal static bool TryWrite(int tid, ulong address, ReadOnlySpan<byte> source)
     {
         fixed (byte* buffer = source)
         {
             var local = new IoVec { Base = buffer, Length = (nuint)source.Length };
             var remote = new IoVec { Base = (void*)address, Length = (nuint)source.Length };
-            return LibC.ProcessVmWritev(_tid, &local, 1, &remote, 1, 0) == source.Length;
+            return LibC.ProcessVmWritev(tid, &local, 1, &remote, 1, 0) == source.Length;
         }
     }
 

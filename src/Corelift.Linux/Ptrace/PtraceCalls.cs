@@ -84,17 +84,18 @@ internal static unsafe class PtraceCalls
     internal static Errno GetSignalInfo(int tid, void* buffer) => Call(PtraceRequest.GetSigInfo, tid, 0, (nint)buffer);
 
     /// <summary>
-    /// Whether a signal outside <paramref name="blocked"/> waits for the task, in its own queue or in the process's
-    /// (PTRACE_PEEKSIGINFO).
+    /// Signals outside <paramref name="blocked"/> that wait for the task, in its own queue or in the process's
+    /// (PTRACE_PEEKSIGINFO); bit n-1 for signal n.
     /// </summary>
-    internal static bool HasDeliverableSignal(int tid, ulong blocked) =>
-        HasDeliverableSignal(tid, blocked, shared: false) || HasDeliverableSignal(tid, blocked, shared: true);
+    internal static ulong PendingSignals(int tid, ulong blocked) =>
+        (PendingSignals(tid, shared: false) | PendingSignals(tid, shared: true)) & ~blocked;
 
-    private static bool HasDeliverableSignal(int tid, ulong blocked, bool shared)
+    private static ulong PendingSignals(int tid, bool shared)
     {
         const int BatchCount = 8;
         const int SigInfoBytes = 128;
         byte* batch = stackalloc byte[BatchCount * SigInfoBytes];
+        ulong pending = 0;
         for (ulong offset = 0; ; offset += BatchCount)
         {
             var arguments = new PtracePeekSigInfo { Offset = offset, Flags = shared ? 1u : 0u, Count = BatchCount };
@@ -102,15 +103,12 @@ internal static unsafe class PtraceCalls
             for (int i = 0; i < count; i++)
             {
                 int signal = *(int*)(batch + (i * SigInfoBytes));
-                if (signal is > 0 and <= 64 && (blocked & (1UL << (signal - 1))) == 0)
-                {
-                    return true;
-                }
+                pending |= signal is > 0 and <= 64 ? 1UL << (signal - 1) : 0;
             }
 
             if (count < BatchCount)
             {
-                return false;
+                return pending;
             }
         }
     }

@@ -123,7 +123,7 @@ internal sealed class RemoteCaller
     {
         ref Tracee tracee = ref _session.At(_index);
         Errno mask = PtraceCalls.SetSignalMask(Tid, tracee.Blocked);
-        Errno registers = PtraceCalls.SetRegisters(Tid, tracee.Registers);
+        Errno registers = PtraceCalls.SetRegisters(Tid, InterruptedCalls.Resting(tracee));
         if (mask != Errno.None || registers != Errno.None)
         {
             throw new RemoteCallException("ptrace(PTRACE_SETREGSET)", Tid, mask != Errno.None ? mask : registers);

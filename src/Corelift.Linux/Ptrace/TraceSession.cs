@@ -19,6 +19,7 @@ public sealed partial class TraceSession : IDisposable
     private readonly ProcessDirectory _directory;
     private readonly ProcfsBuffer _buffer = new();
     private readonly HashSet<int> _known = [];
+    private readonly InterruptedCalls _calls;
     private Tracee[] _tracees;
     private int _count;
     private long _seizingSince;
@@ -29,6 +30,7 @@ public sealed partial class TraceSession : IDisposable
     public TraceSession(ProcessDirectory directory, int expectedThreads)
     {
         _directory = directory;
+        _calls = new InterruptedCalls(directory);
         _tracees = new Tracee[Math.Max(64, expectedThreads + (expectedThreads / 4))];
     }
 
@@ -79,6 +81,14 @@ public sealed partial class TraceSession : IDisposable
             _ => Explain(tid),
         };
     }
+
+    /// <summary>
+    /// Looks at who sleeps in a call that the stop would break, and since when; as shortly before the stop as can be. Without
+    /// it such calls are made again with their full timeout.
+    /// </summary>
+    /// <param name="vmas">The process's VMAs.</param>
+    public void LookAhead(IReadOnlyCollection<Vma> vmas) =>
+        _calls.LookAhead(vmas, _tracees.Take(_count).Select(tracee => tracee.Tid));
 
     /// <summary>Interrupts all seized tasks, waits for each, and goes on until no task of the process runs.</summary>
     /// <param name="deadline">In nanoseconds of CLOCK_MONOTONIC.</param>
@@ -151,6 +161,7 @@ public sealed partial class TraceSession : IDisposable
 
             tracee.Blocked = blocked;
             tracee.HasRegisters = true;
+            _calls.Prepare(ref tracee);
             int flags = (tracee.Kind == PtraceStopKind.GroupStop ? 1 : 0) | (hasSigInfo ? 2 : 0);
             int signal = tracee.Kind == PtraceStopKind.SignalDelivery ? tracee.Signal : 0;
             records.SetHeader(i, tracee.Tid, flags, signal, xstateLength, tracee.StoppedAt - StopStartedAt, blocked);
@@ -165,20 +176,38 @@ public sealed partial class TraceSession : IDisposable
     /// </summary>
     public void ResumeAll()
     {
+        // First those that run on: who sleeps again anyway loses nothing by a few microseconds more.
         for (int i = 0; i < _count; i++)
         {
-            ref Tracee tracee = ref _tracees[i];
-            if (tracee.State == TraceeState.Stopped)
+            if (_tracees[i].State == TraceeState.Stopped && !_calls.IsHeldBack(_tracees[i]))
             {
-                InterruptedCall.MakeAgain(ref tracee);
-                int signal = tracee.Kind == PtraceStopKind.SignalDelivery ? tracee.Signal : 0;
-                _ = PtraceCalls.Detach(tracee.Tid, signal); // ESRCH: killed while stopped, so nothing is left to release
-                tracee.State = TraceeState.Gone;
+                Release(ref _tracees[i]);
+            }
+        }
+
+        _calls.BeginShortening(_tracees.AsSpan(0, _count));
+        for (int i = _count - 1; i >= 0; i--) // the main thread last, as remaining times are put on its stack
+        {
+            if (_tracees[i].State == TraceeState.Stopped)
+            {
+                _calls.Shorten(ref _tracees[i]);
+                Release(ref _tracees[i]);
             }
         }
 
         ReleaseRunning();
         StoppedCount = 0;
+    }
+
+    /// <summary>What is left to do for calls that were made again; right after the resume.</summary>
+    public void Settle() => _calls.Settle();
+
+    private void Release(ref Tracee tracee)
+    {
+        _calls.Recheck(ref tracee);
+        int signal = tracee.Kind == PtraceStopKind.SignalDelivery ? tracee.Signal : 0;
+        _ = PtraceCalls.Detach(tracee.Tid, signal); // ESRCH: killed while stopped, so nothing is left to release
+        tracee.State = TraceeState.Gone;
     }
 
     /// <summary>
@@ -208,7 +237,11 @@ public sealed partial class TraceSession : IDisposable
     }
 
     /// <summary>Returns buffers. Tasks that are still stopped are left to the end of the thread.</summary>
-    public void Dispose() => _buffer.Dispose();
+    public void Dispose()
+    {
+        _buffer.Dispose();
+        _calls.Dispose();
+    }
 
     internal ref Tracee At(int index) => ref _tracees[index];
 }
