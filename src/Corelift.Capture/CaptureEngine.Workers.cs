@@ -74,14 +74,15 @@ public sealed partial class CaptureEngine
 
     private SnapshotSession FromInstant(ProcessRef target, CapturePlan plan, WorkerMessageIn instant, Func<ValueTask> end)
     {
-        using SharedBuffer report = SharedBuffer.Open(instant.TakeDescriptor(WorkerDescriptors.Report)!);
-        (ReportHeader header, ReportParts parts) = CaptureReport.Read(report);
+        SharedBuffer report = SharedBuffer.Open(instant.TakeDescriptor(WorkerDescriptors.Report)!);
+        (ReportHeader header, ReportParts parts, ExtentTable extents) = CaptureReport.Read(report);
         SafeFileHandle? copy = instant.TakeDescriptor(WorkerDescriptors.PauseCopy);
         var sources = new SnapshotSources
         {
             Regions = parts.Regions,
             Vmas = MapsParser.Parse(parts.Maps, ProcfsLimits.Default),
-            Extents = parts.Extents,
+            Extents = extents,
+            Report = report,
             Unreadable = parts.Unreadable,
             PauseCopy = copy is null ? null : SharedBuffer.Open(copy),
             Memory = instant.TakeDescriptor(WorkerDescriptors.Memory),

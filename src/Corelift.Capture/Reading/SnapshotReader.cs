@@ -13,14 +13,17 @@ namespace Corelift.Capture.Reading;
 public sealed class SnapshotReader : IDisposable
 {
     private const int PageBytes = 4096;
-    private const int BufferBytes = 256 * 1024;
+    private const int BufferBytes = 512 * 1024;
+
+    private const long GiveBackBytes = 4L << 20; // whole huge pages
 
     private readonly SnapshotSources _sources;
     private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(BufferBytes, pinned: true);
+    private long _givenBackUpTo; // of the spool, which is read in ascending order and once
 
     internal SnapshotReader(SnapshotSources sources) => _sources = sources;
 
-    /// <summary>All memory, part by part.</summary>
+    /// <summary>All memory, part by part. Once only: the spool is given back as it is read.</summary>
     /// <exception cref="CaptureException">The target or its image has gone in the middle.</exception>
     public IEnumerable<MemoryPart> Read()
     {
@@ -50,27 +53,40 @@ public sealed class SnapshotReader : IDisposable
     private IEnumerable<MemoryPart> ReadCopies(CaptureRegion region)
     {
         ulong position = region.Start;
-        for (int i = _sources.FindExtent(region.Start); i < _sources.Extents.Length && _sources.Extents[i].Address < region.End; i++)
+        ExtentTable extents = _sources.Extents!;
+        for (int i = extents.Find(region.Start); i < extents.Count && extents[i].Address < region.End; i++)
         {
-            PauseExtent extent = _sources.Extents[i];
+            PauseExtent extent = extents[i];
             foreach (MemoryPart part in Absent(region, position, extent.Address))
             {
                 yield return part;
             }
 
-            int length = (int)extent.LengthBytes;
-            _sources.PauseCopy!.Slice(extent.Offset, length).CopyTo(_buffer);
-            foreach (MemoryPart part in WithoutUnreadable(extent.Address, length))
+            // Where it lies: no copy of the copy is made.
+            ReadOnlyMemory<byte> bytes = _sources.PauseCopy!.Memory(extent.Offset, (int)extent.LengthBytes);
+            foreach (MemoryPart part in WithoutUnreadable(extent.Address, bytes))
             {
                 yield return part;
             }
 
             position = extent.Address + extent.LengthBytes;
+            GiveBack(extent.Offset + (long)extent.LengthBytes);
         }
 
         foreach (MemoryPart part in Absent(region, position, region.End))
         {
             yield return part;
+        }
+    }
+
+    /// <summary>Gives the spool back as it is read: its pages are free for the core that a client on this host makes of it.</summary>
+    private void GiveBack(long readUpTo)
+    {
+        long length = (readUpTo - _givenBackUpTo) & ~(GiveBackBytes - 1);
+        if (length > 0)
+        {
+            _sources.PauseCopy!.Release(_givenBackUpTo, length);
+            _givenBackUpTo += length;
         }
     }
 
@@ -152,7 +168,7 @@ public sealed class SnapshotReader : IDisposable
             // The last page of a file is zero after its end.
             int whole = (read + PageBytes - 1) & ~(PageBytes - 1);
             _buffer.AsSpan(read, whole - read).Clear();
-            foreach (MemoryPart part in WithoutZeros(address, 0, whole))
+            foreach (MemoryPart part in WithoutZeros(address, _buffer.AsMemory(0, whole)))
             {
                 yield return part;
             }
@@ -179,7 +195,7 @@ public sealed class SnapshotReader : IDisposable
                 continue;
             }
 
-            foreach (MemoryPart part in WithoutZeros(address, 0, read))
+            foreach (MemoryPart part in WithoutZeros(address, _buffer.AsMemory(0, read)))
             {
                 yield return part;
             }
@@ -188,13 +204,13 @@ public sealed class SnapshotReader : IDisposable
         }
     }
 
-    private IEnumerable<MemoryPart> WithoutUnreadable(ulong address, int length)
+    private IEnumerable<MemoryPart> WithoutUnreadable(ulong address, ReadOnlyMemory<byte> bytes)
     {
         int position = 0;
-        foreach (UnreadableRun run in _sources.UnreadableIn(address, address + (ulong)length))
+        foreach (UnreadableRun run in _sources.UnreadableIn(address, address + (ulong)bytes.Length))
         {
             int at = (int)(run.Start - address);
-            foreach (MemoryPart part in WithoutZeros(address, position, at))
+            foreach (MemoryPart part in WithoutZeros(address + (ulong)position, bytes[position..at]))
             {
                 yield return part;
             }
@@ -203,25 +219,22 @@ public sealed class SnapshotReader : IDisposable
             position = (int)(run.End - address);
         }
 
-        foreach (MemoryPart part in WithoutZeros(address, position, length))
+        foreach (MemoryPart part in WithoutZeros(address + (ulong)position, bytes[position..]))
         {
             yield return part;
         }
     }
 
-    /// <summary>The runs of pages in the buffer that are not zero. The image's scratch page was zero in the target.</summary>
-    private IEnumerable<MemoryPart> WithoutZeros(ulong address, int from, int to)
+    /// <summary>The runs of pages that are not zero. The image's scratch page was zero in the target.</summary>
+    private IEnumerable<MemoryPart> WithoutZeros(ulong address, ReadOnlyMemory<byte> bytes)
     {
         int start = -1;
-        for (int page = from; page < to; page += PageBytes)
+        for (int page = 0; page < bytes.Length; page += PageBytes)
         {
-            int length = Math.Min(PageBytes, to - page);
-            ulong at = address + (ulong)page;
-            bool zero = (at >= _sources.ScratchStart && at < _sources.ScratchEnd)
-                || !_buffer.AsSpan(page, length).ContainsAnyExcept((byte)0);
+            bool zero = IsZero(address + (ulong)page, bytes.Span.Slice(page, Math.Min(PageBytes, bytes.Length - page)));
             if (zero && start >= 0)
             {
-                yield return new MemoryPart(address + (ulong)start, _buffer.AsMemory(start, page - start), 0, HoleCause.None);
+                yield return new MemoryPart(address + (ulong)start, bytes[start..page], 0, HoleCause.None);
                 start = -1;
             }
             else if (!zero && start < 0)
@@ -232,9 +245,12 @@ public sealed class SnapshotReader : IDisposable
 
         if (start >= 0)
         {
-            yield return new MemoryPart(address + (ulong)start, _buffer.AsMemory(start, to - start), 0, HoleCause.None);
+            yield return new MemoryPart(address + (ulong)start, bytes[start..], 0, HoleCause.None);
         }
     }
+
+    private bool IsZero(ulong address, ReadOnlySpan<byte> page) =>
+        (address >= _sources.ScratchStart && address < _sources.ScratchEnd) || !page.ContainsAnyExcept((byte)0);
 
     private CaptureException Gone() => new(
         _sources.IsLease ? CaptureFailure.LeaseEnded : CaptureFailure.TargetExited,

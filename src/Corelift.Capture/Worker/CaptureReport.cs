@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Corelift.Capture.Reading;
 using Corelift.Linux.Memory;
 
 namespace Corelift.Capture.Worker;
@@ -24,27 +25,26 @@ internal struct ReportHeader
 }
 
 /// <summary>The report's variable parts.</summary>
-internal sealed record ReportParts(
-    byte[] Maps, byte[] Auxv, CaptureRegion[] Regions, PauseExtent[] Extents, UnreadableRun[] Unreadable);
+internal sealed record ReportParts(byte[] Maps, byte[] Auxv, CaptureRegion[] Regions, UnreadableRun[] Unreadable);
 
 /// <summary>Writes and reads the report that a worker hands over in a memfd.</summary>
 internal static class CaptureReport
 {
     private const int Alignment = 16;
 
-    internal static SharedBuffer Write(ReportHeader header, ReportParts parts)
+    internal static SharedBuffer Write(ReportHeader header, ReportParts parts, ExtentList extents)
     {
         header.MapsBytes = parts.Maps.Length;
         header.AuxvBytes = parts.Auxv.Length;
         header.RegionCount = parts.Regions.Length;
         header.RegionBytes = Unsafe.SizeOf<CaptureRegion>();
-        header.ExtentCount = parts.Extents.Length;
+        header.ExtentCount = extents.Count;
         header.UnreadableCount = parts.Unreadable.Length;
         ReadOnlySpan<byte> regions = MemoryMarshal.AsBytes<CaptureRegion>(parts.Regions);
-        ReadOnlySpan<byte> extents = MemoryMarshal.AsBytes<PauseExtent>(parts.Extents);
+        int extentBytes = checked(extents.Count * Unsafe.SizeOf<PauseExtent>());
         ReadOnlySpan<byte> unreadable = MemoryMarshal.AsBytes<UnreadableRun>(parts.Unreadable);
         long length = Align(Unsafe.SizeOf<ReportHeader>()) + Align(parts.Maps.Length) + Align(parts.Auxv.Length)
-            + Align(regions.Length) + Align(extents.Length) + Align(unreadable.Length);
+            + Align(regions.Length) + Align(extentBytes) + Align(unreadable.Length);
 
         SharedBuffer buffer = SharedBuffer.Create("corelift-report", length);
         long offset = 0;
@@ -52,22 +52,30 @@ internal static class CaptureReport
         Append(buffer, ref offset, parts.Maps);
         Append(buffer, ref offset, parts.Auxv);
         Append(buffer, ref offset, regions);
-        Append(buffer, ref offset, extents);
         Append(buffer, ref offset, unreadable);
+        foreach (ReadOnlyMemory<PauseExtent> block in extents.Blocks())
+        {
+            ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(block.Span);
+            bytes.CopyTo(buffer.Slice(offset, bytes.Length));
+            offset += bytes.Length;
+        }
+
         return buffer;
     }
 
+    /// <summary>Copies the report out of its buffer, but for the extents: they stay there, and their table does not own it.</summary>
     /// <exception cref="InvalidDataException">Lengths do not fit the buffer.</exception>
-    internal static (ReportHeader Header, ReportParts Parts) Read(SharedBuffer buffer)
+    internal static (ReportHeader Header, ReportParts Parts, ExtentTable Extents) Read(SharedBuffer buffer)
     {
         long offset = 0;
         var header = MemoryMarshal.Read<ReportHeader>(Take(buffer, ref offset, Unsafe.SizeOf<ReportHeader>()));
         byte[] maps = Take(buffer, ref offset, header.MapsBytes).ToArray();
         byte[] auxv = Take(buffer, ref offset, header.AuxvBytes).ToArray();
         CaptureRegion[] regions = TakeArray<CaptureRegion>(buffer, ref offset, header.RegionCount);
-        PauseExtent[] extents = TakeArray<PauseExtent>(buffer, ref offset, header.ExtentCount);
         UnreadableRun[] unreadable = TakeArray<UnreadableRun>(buffer, ref offset, header.UnreadableCount);
-        return (header, new ReportParts(maps, auxv, regions, extents, unreadable));
+        long extents = offset;
+        _ = Take(buffer, ref offset, checked(header.ExtentCount * Unsafe.SizeOf<PauseExtent>()));
+        return (header, new ReportParts(maps, auxv, regions, unreadable), new ExtentTable(buffer, extents, header.ExtentCount));
     }
 
     private static long Align(int length) => (length + Alignment - 1) & ~(Alignment - 1);

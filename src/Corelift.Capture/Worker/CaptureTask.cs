@@ -85,7 +85,7 @@ internal static class CaptureTask
 
             byte[] auxv = pause.TargetFiles.Auxv ?? files.Auxv ?? AuxvOnStack.Read(target.Facts) ?? [];
             using SharedBuffer report = CaptureReport.Write(
-                header, new ReportParts(pause.Maps, auxv, [.. pause.Regions], pause.Extents, pause.Unreadable));
+                header, new ReportParts(pause.Maps, auxv, [.. pause.Regions], pause.Unreadable), pause.Extents);
             replies.Instant(
                 (WorkerDescriptors.Threads, target.ThreadBuffer.File),
                 (WorkerDescriptors.Report, report.File),

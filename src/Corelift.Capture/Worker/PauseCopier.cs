@@ -11,12 +11,12 @@ namespace Corelift.Capture.Worker;
 /// </summary>
 internal sealed class PauseCopier : IDisposable
 {
-    private const int PieceBytes = 256 * 1024;
+    private const int PieceBytes = 1024 * 1024;
     private const int PageBytes = 4096;
     private const int MostHelpers = 3;
 
     private readonly SharedBuffer _buffer;
-    private readonly List<PauseExtent> _extents = new(4096);
+    private readonly ExtentList _extents = new();
     private readonly List<UnreadableRun> _unreadable = [];
     private readonly Lock _lock = new();
     private readonly Thread[] _helpers;
@@ -43,7 +43,7 @@ internal sealed class PauseCopier : IDisposable
     }
 
     /// <summary>What was copied, in ascending order of address.</summary>
-    internal PauseExtent[] Extents => [.. _extents];
+    internal ExtentList Extents => _extents;
 
     /// <summary>Pages that could not be read.</summary>
     internal UnreadableRun[] Unreadable
@@ -116,6 +116,7 @@ internal sealed class PauseCopier : IDisposable
 
     private void Help()
     {
+        _ = SelfControl.RaisePriority(); // every CPU is free while the target is stopped, but for those who do not wait for us
         while (true)
         {
             _start.Wait();
