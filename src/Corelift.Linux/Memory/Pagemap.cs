@@ -75,12 +75,15 @@ internal sealed unsafe class Pagemap
                     runs.Add(regions[i].Start, regions[i].End);
                 }
 
-                if (argument.WalkEnd <= next)
+                if (count < _regions.Length)
                 {
-                    return Errno.None;
+                    return Errno.None; // there was room for more
                 }
 
-                next = argument.WalkEnd;
+                // Never walk_end alone: where the walk ends in the kernel's second buffer of 512, it still says where the first
+                // one was full, and what came after it would come again (seen with Linux 6.18; fs/proc/task_mmu.c,
+                // do_pagemap_scan, sets it at the end only where it is 0).
+                next = Math.Max(argument.WalkEnd, regions[count - 1].End);
             }
         }
 
