@@ -75,15 +75,16 @@ public sealed partial class CaptureEngine
     private SnapshotSession FromInstant(
         ProcessRef target, CapturePlan plan, WorkerMessageIn instant, WorkerConnection worker, PrecopyCapture? live, Func<ValueTask> end)
     {
-        using SharedBuffer report = SharedBuffer.Open(instant.TakeDescriptor(WorkerDescriptors.Report)!);
-        (ReportHeader header, ReportParts parts) = CaptureReport.Read(report);
+        SharedBuffer report = SharedBuffer.Open(instant.TakeDescriptor(WorkerDescriptors.Report)!);
+        (ReportHeader header, ReportParts parts, ExtentTable extents) = CaptureReport.Read(report);
         SafeFileHandle? copy = instant.TakeDescriptor(WorkerDescriptors.PauseCopy);
         ProcessDirectory? directory = TryOpen(target);
         var sources = new SnapshotSources
         {
             Regions = parts.Regions,
             Vmas = MapsParser.Parse(parts.Maps, ProcfsLimits.Default),
-            Extents = parts.Extents,
+            Extents = extents,
+            Report = report,
             Unreadable = parts.Unreadable,
             Written = parts.Written,
             Live = live?.Coverage,

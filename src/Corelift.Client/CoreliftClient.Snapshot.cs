@@ -62,11 +62,7 @@ public sealed partial class CoreliftClient
         receiver.Report(force: true);
         try
         {
-            while (await MoveNextAsync(call.ResponseStream, receiver, cancellation))
-            {
-                using CaptureFrame frame = call.ResponseStream.Current;
-                receiver.Add(frame);
-            }
+            await ReceiveAsync(call.ResponseStream, receiver, cancellation);
 
             if (!receiver.IsComplete)
             {
@@ -84,17 +80,25 @@ public sealed partial class CoreliftClient
         }
     }
 
-    private async Task<bool> MoveNextAsync(
+    private async Task ReceiveAsync(
         IAsyncStreamReader<CaptureFrame> frames, CaptureReceiver receiver, CancellationToken cancellation)
     {
+        FrameQueue queue = new(receiver);
         try
         {
-            return await frames.MoveNext(cancellation);
+            while (await frames.MoveNext(cancellation) && await queue.TryAddAsync(frames.Current))
+            {
+            }
         }
         catch (RpcException failure)
         {
+            await queue.DrainAsync(); // what came before counts first
             AgentException translated = AgentErrors.Translate(failure, Address, cancellation);
             throw IsTransport(failure, translated, receiver.HasBegun) ? Broken(receiver, translated.Message, translated) : translated;
+        }
+        finally
+        {
+            await queue.DrainAsync(); // nobody writes after this method has ended, however it ends
         }
     }
 

@@ -4,6 +4,7 @@ using Corelift.Agent.Services;
 using Corelift.Capture;
 using Corelift.Linux;
 using Corelift.Linux.Processes;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -123,6 +124,7 @@ internal static class AgentHost
                 ? UnixSocketFactory.Bind(unix.ToString(), group)
                 : SocketTransportOptions.CreateDefaultBoundListenSocket(endPoint));
         builder.WebHost.UseKestrelCore();
+        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, BlockPoolFactory>();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             ServerLimits.Apply(kestrel);
@@ -141,6 +143,7 @@ internal static class AgentHost
             {
                 listen.Protocols = HttpProtocols.Http2;
                 listen.UsePeerPolicy(policy);
+                listen.UseLargeSendBuffer();
             });
         }
         else

@@ -118,12 +118,13 @@ public sealed partial class SnapshotReader
     /// <summary>What of a region differs from what the live rounds read.</summary>
     private IEnumerable<MemoryPart> ReadTracked(CaptureRegion region)
     {
+        ExtentTable extents = _sources.Extents!;
         foreach (PageRun run in _sources.WrittenIn(region.Start, region.End))
         {
             ulong position = run.Start;
-            for (int i = _sources.FindExtent(run.Start); i < _sources.Extents.Length && _sources.Extents[i].Address < run.End; i++)
+            for (int i = extents.Find(run.Start); i < extents.Count && extents[i].Address < run.End; i++)
             {
-                PauseExtent extent = _sources.Extents[i];
+                PauseExtent extent = extents[i];
                 ulong start = Math.Max(run.Start, extent.Address);
                 int length = (int)(Math.Min(run.End, extent.Address + extent.LengthBytes) - start);
                 foreach (MemoryPart part in NotCopied(region, position, start))
@@ -131,8 +132,8 @@ public sealed partial class SnapshotReader
                     yield return part;
                 }
 
-                _sources.PauseCopy!.Slice(extent.Offset + (long)(start - extent.Address), length).CopyTo(_buffer);
-                foreach (MemoryPart part in WithoutUnreadable(start, length, ZeroPages.AsZeros))
+                ReadOnlyMemory<byte> bytes = _sources.PauseCopy!.Memory(extent.Offset + (long)(start - extent.Address), length);
+                foreach (MemoryPart part in WithoutUnreadable(start, bytes, ZeroPages.AsZeros))
                 {
                     yield return part;
                 }

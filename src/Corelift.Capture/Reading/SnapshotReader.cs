@@ -13,14 +13,17 @@ namespace Corelift.Capture.Reading;
 public sealed partial class SnapshotReader : IDisposable
 {
     private const int PageBytes = 4096;
-    private const int BufferBytes = 256 * 1024;
+    private const int BufferBytes = 512 * 1024;
+
+    private const long GiveBackBytes = 4L << 20; // whole huge pages
 
     private readonly SnapshotSources _sources;
     private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(BufferBytes, pinned: true);
+    private long _givenBackUpTo; // of the spool, which is read in ascending order and once
 
     internal SnapshotReader(SnapshotSources sources) => _sources = sources;
 
-    /// <summary>All memory, part by part.</summary>
+    /// <summary>All memory, part by part. Once only: the spool is given back as it is read.</summary>
     /// <exception cref="CaptureException">The target or its image has gone in the middle.</exception>
     public IEnumerable<MemoryPart> Read()
     {
@@ -53,27 +56,43 @@ public sealed partial class SnapshotReader : IDisposable
     private IEnumerable<MemoryPart> ReadCopies(CaptureRegion region)
     {
         ulong position = region.Start;
-        for (int i = _sources.FindExtent(region.Start); i < _sources.Extents.Length && _sources.Extents[i].Address < region.End; i++)
+        ExtentTable extents = _sources.Extents!;
+        for (int i = extents.Find(region.Start); i < extents.Count && extents[i].Address < region.End; i++)
         {
-            PauseExtent extent = _sources.Extents[i];
+            PauseExtent extent = extents[i];
             foreach (MemoryPart part in Absent(region, position, extent.Address))
             {
                 yield return part;
             }
 
-            int length = (int)extent.LengthBytes;
-            _sources.PauseCopy!.Slice(extent.Offset, length).CopyTo(_buffer);
-            foreach (MemoryPart part in WithoutUnreadable(extent.Address, length))
+            // Where it lies: no copy of the copy is made.
+            ReadOnlyMemory<byte> bytes = _sources.PauseCopy!.Memory(extent.Offset, (int)extent.LengthBytes);
+            foreach (MemoryPart part in WithoutUnreadable(extent.Address, bytes))
             {
                 yield return part;
             }
 
             position = extent.Address + extent.LengthBytes;
+            if (_sources.Live is null)
+            {
+                GiveBack(extent.Offset + (long)extent.LengthBytes); // with strategy precopy it is not in order
+            }
         }
 
         foreach (MemoryPart part in Absent(region, position, region.End))
         {
             yield return part;
+        }
+    }
+
+    /// <summary>Gives the spool back as it is read: its pages are free for the core that a client on this host makes of it.</summary>
+    private void GiveBack(long readUpTo)
+    {
+        long length = (readUpTo - _givenBackUpTo) & ~(GiveBackBytes - 1);
+        if (length > 0)
+        {
+            _sources.PauseCopy!.Release(_givenBackUpTo, length);
+            _givenBackUpTo += length;
         }
     }
 
@@ -160,7 +179,7 @@ public sealed partial class SnapshotReader : IDisposable
             // The last page of a file is zero after its end.
             int whole = (read + PageBytes - 1) & ~(PageBytes - 1);
             _buffer.AsSpan(read, whole - read).Clear();
-            foreach (MemoryPart part in WithoutZeros(address, 0, whole, zeros))
+            foreach (MemoryPart part in WithoutZeros(address, _buffer.AsMemory(0, whole), zeros))
             {
                 yield return part;
             }
@@ -188,7 +207,7 @@ public sealed partial class SnapshotReader : IDisposable
                 continue;
             }
 
-            foreach (MemoryPart part in WithoutZeros(address, 0, read, zeros))
+            foreach (MemoryPart part in WithoutZeros(address, _buffer.AsMemory(0, read), zeros))
             {
                 yield return part;
             }
@@ -197,13 +216,13 @@ public sealed partial class SnapshotReader : IDisposable
         }
     }
 
-    private IEnumerable<MemoryPart> WithoutUnreadable(ulong address, int length, ZeroPages zeros = ZeroPages.LeftOut)
+    private IEnumerable<MemoryPart> WithoutUnreadable(ulong address, ReadOnlyMemory<byte> bytes, ZeroPages zeros = ZeroPages.LeftOut)
     {
         int position = 0;
-        foreach (UnreadableRun run in _sources.UnreadableIn(address, address + (ulong)length))
+        foreach (UnreadableRun run in _sources.UnreadableIn(address, address + (ulong)bytes.Length))
         {
             int at = (int)(run.Start - address);
-            foreach (MemoryPart part in WithoutZeros(address, position, at, zeros))
+            foreach (MemoryPart part in WithoutZeros(address + (ulong)position, bytes[position..at], zeros))
             {
                 yield return part;
             }
@@ -212,43 +231,47 @@ public sealed partial class SnapshotReader : IDisposable
             position = (int)(run.End - address);
         }
 
-        foreach (MemoryPart part in WithoutZeros(address, position, length, zeros))
+        foreach (MemoryPart part in WithoutZeros(address + (ulong)position, bytes[position..], zeros))
         {
             yield return part;
         }
     }
 
-    /// <summary>The runs of pages in the buffer; zero ones as asked. The image's scratch page was zero in the target.</summary>
-    private IEnumerable<MemoryPart> WithoutZeros(ulong address, int from, int to, ZeroPages zeros = ZeroPages.LeftOut)
+    /// <summary>The runs of pages; zero ones as asked. The image's scratch page was zero in the target.</summary>
+    private IEnumerable<MemoryPart> WithoutZeros(ulong address, ReadOnlyMemory<byte> bytes, ZeroPages zeros = ZeroPages.LeftOut)
     {
-        for (int start = from; start < to;)
+        if (zeros == ZeroPages.AsBytes)
         {
-            bool zero = zeros != ZeroPages.AsBytes && IsZero(address, start, to);
-            int end = Math.Min(start + PageBytes, to);
-            while (end < to && (zeros != ZeroPages.AsBytes && IsZero(address, end, to)) == zero)
+            yield return new MemoryPart(address, bytes, 0, HoleCause.None);
+            yield break;
+        }
+
+        bool wasZero = false;
+        int start = 0;
+        for (int page = 0; page <= bytes.Length; page += PageBytes)
+        {
+            bool ends = page >= bytes.Length;
+            bool zero = !ends && IsZero(address + (ulong)page, bytes.Span.Slice(page, Math.Min(PageBytes, bytes.Length - page)));
+            if (page > 0 && (ends || zero != wasZero))
             {
-                end = Math.Min(end + PageBytes, to);
+                if (!wasZero)
+                {
+                    yield return new MemoryPart(address + (ulong)start, bytes[start..page], 0, HoleCause.None);
+                }
+                else if (zeros == ZeroPages.AsZeros)
+                {
+                    yield return MemoryPart.Zeros(address + (ulong)start, address + (ulong)page);
+                }
+
+                start = page;
             }
 
-            if (!zero)
-            {
-                yield return new MemoryPart(address + (ulong)start, _buffer.AsMemory(start, end - start), 0, HoleCause.None);
-            }
-            else if (zeros == ZeroPages.AsZeros)
-            {
-                yield return MemoryPart.Zeros(address + (ulong)start, address + (ulong)end);
-            }
-
-            start = end;
+            wasZero = zero;
         }
     }
 
-    private bool IsZero(ulong address, int page, int to)
-    {
-        ulong at = address + (ulong)page;
-        return (at >= _sources.ScratchStart && at < _sources.ScratchEnd)
-            || !_buffer.AsSpan(page, Math.Min(PageBytes, to - page)).ContainsAnyExcept((byte)0);
-    }
+    private bool IsZero(ulong address, ReadOnlySpan<byte> page) =>
+        (address >= _sources.ScratchStart && address < _sources.ScratchEnd) || !page.ContainsAnyExcept((byte)0);
 
     /// <summary>What is left of a range whose memory has gone: given up on purpose, or an error.</summary>
     private MemoryPart Dropped(ulong start, ulong end) => _sources.Guard?.Dropped is not null

@@ -14,7 +14,10 @@ internal sealed class SnapshotSources : IDisposable
 
     internal required IReadOnlyList<Vma> Vmas { get; init; }
 
-    internal PauseExtent[] Extents { get; init; } = [];
+    /// <summary>What was copied in the pause, where something was; it lies in <see cref="Report"/>.</summary>
+    internal ExtentTable? Extents { get; init; }
+
+    internal SharedBuffer? Report { get; init; }
 
     internal UnreadableRun[] Unreadable { get; init; } = [];
 
@@ -50,20 +53,6 @@ internal sealed class SnapshotSources : IDisposable
     /// <summary>Whether the memory is that of a target under a lease; its descriptors are the lease's.</summary>
     internal bool IsLease { get; init; }
 
-    /// <summary>Index of the first extent that ends above an address.</summary>
-    internal int FindExtent(ulong address)
-    {
-        int low = 0;
-        int high = Extents.Length;
-        while (low < high)
-        {
-            int middle = (low + high) / 2;
-            (low, high) = Extents[middle].Address + Extents[middle].LengthBytes <= address ? (middle + 1, high) : (low, middle);
-        }
-
-        return low;
-    }
-
     /// <summary>The parts of written runs that lie in a range.</summary>
     internal IEnumerable<PageRun> WrittenIn(ulong start, ulong end)
     {
@@ -89,6 +78,7 @@ internal sealed class SnapshotSources : IDisposable
         Guard?.Dispose();
         Files.Dispose();
         PauseCopy?.Dispose();
+        Report?.Dispose();
         Directory?.Dispose();
         if (!IsLease)
         {

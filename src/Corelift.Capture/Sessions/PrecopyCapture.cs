@@ -32,7 +32,7 @@ public sealed class PrecopyCapture : IAsyncDisposable
         _target = target;
         _worker = worker;
         using SharedBuffer report = SharedBuffer.Open(tracking.TakeDescriptor(WorkerDescriptors.Report)!);
-        (_, ReportParts parts) = CaptureReport.Read(report);
+        (_, ReportParts parts, _) = CaptureReport.Read(report);
         _coverage = new LiveCoverage(parts.Regions);
         _sources = new SnapshotSources
         {

@@ -38,7 +38,7 @@ public sealed class StopLease : IAsyncDisposable
         _memory = instant.TakeDescriptor(WorkerDescriptors.Memory);
         _pagemap = instant.TakeDescriptor(WorkerDescriptors.Pagemap);
         using SharedBuffer report = SharedBuffer.Open(instant.TakeDescriptor(WorkerDescriptors.Report)!);
-        (Header, Parts) = CaptureReport.Read(report);
+        (Header, Parts, _) = CaptureReport.Read(report);
         Threads = new ThreadRecords(_threadBuffer, 0, Header.ThreadStrideBytes);
         _ = WatchAsync();
     }

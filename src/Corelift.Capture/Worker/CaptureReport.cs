@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Corelift.Capture.Reading;
 using Corelift.Linux.Memory;
 
 namespace Corelift.Capture.Worker;
@@ -25,8 +26,7 @@ internal struct ReportHeader
 }
 
 /// <summary>The report's variable parts.</summary>
-internal sealed record ReportParts(
-    byte[] Maps, byte[] Auxv, CaptureRegion[] Regions, PauseExtent[] Extents, UnreadableRun[] Unreadable)
+internal sealed record ReportParts(byte[] Maps, byte[] Auxv, CaptureRegion[] Regions, UnreadableRun[] Unreadable)
 {
     /// <summary>Strategy precopy: what was written, unmapped or mapped anew since the live rounds, in ascending order.</summary>
     internal PageRun[] Written { get; init; } = [];
@@ -37,21 +37,21 @@ internal static class CaptureReport
 {
     private const int Alignment = 16;
 
-    internal static SharedBuffer Write(ReportHeader header, ReportParts parts)
+    internal static SharedBuffer Write(ReportHeader header, ReportParts parts, ExtentList extents)
     {
         header.MapsBytes = parts.Maps.Length;
         header.AuxvBytes = parts.Auxv.Length;
         header.RegionCount = parts.Regions.Length;
         header.RegionBytes = Unsafe.SizeOf<CaptureRegion>();
-        header.ExtentCount = parts.Extents.Length;
+        header.ExtentCount = extents.Count;
         header.UnreadableCount = parts.Unreadable.Length;
         header.WrittenCount = parts.Written.Length;
         ReadOnlySpan<byte> regions = MemoryMarshal.AsBytes<CaptureRegion>(parts.Regions);
-        ReadOnlySpan<byte> extents = MemoryMarshal.AsBytes<PauseExtent>(parts.Extents);
+        int extentBytes = checked(extents.Count * Unsafe.SizeOf<PauseExtent>());
         ReadOnlySpan<byte> unreadable = MemoryMarshal.AsBytes<UnreadableRun>(parts.Unreadable);
         ReadOnlySpan<byte> written = MemoryMarshal.AsBytes<PageRun>(parts.Written);
         long length = Align(Unsafe.SizeOf<ReportHeader>()) + Align(parts.Maps.Length) + Align(parts.Auxv.Length)
-            + Align(regions.Length) + Align(extents.Length) + Align(unreadable.Length) + Align(written.Length);
+            + Align(regions.Length) + Align(extentBytes) + Align(unreadable.Length) + Align(written.Length);
 
         SharedBuffer buffer = SharedBuffer.Create("corelift-report", length);
         long offset = 0;
@@ -59,24 +59,32 @@ internal static class CaptureReport
         Append(buffer, ref offset, parts.Maps);
         Append(buffer, ref offset, parts.Auxv);
         Append(buffer, ref offset, regions);
-        Append(buffer, ref offset, extents);
         Append(buffer, ref offset, unreadable);
         Append(buffer, ref offset, written);
+        foreach (ReadOnlyMemory<PauseExtent> block in extents.Blocks())
+        {
+            ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(block.Span);
+            bytes.CopyTo(buffer.Slice(offset, bytes.Length));
+            offset += bytes.Length;
+        }
+
         return buffer;
     }
 
+    /// <summary>Copies the report out of its buffer, but for the extents: they stay there, and their table does not own it.</summary>
     /// <exception cref="InvalidDataException">Lengths do not fit the buffer.</exception>
-    internal static (ReportHeader Header, ReportParts Parts) Read(SharedBuffer buffer)
+    internal static (ReportHeader Header, ReportParts Parts, ExtentTable Extents) Read(SharedBuffer buffer)
     {
         long offset = 0;
         var header = MemoryMarshal.Read<ReportHeader>(Take(buffer, ref offset, Unsafe.SizeOf<ReportHeader>()));
         byte[] maps = Take(buffer, ref offset, header.MapsBytes).ToArray();
         byte[] auxv = Take(buffer, ref offset, header.AuxvBytes).ToArray();
         CaptureRegion[] regions = TakeArray<CaptureRegion>(buffer, ref offset, header.RegionCount);
-        PauseExtent[] extents = TakeArray<PauseExtent>(buffer, ref offset, header.ExtentCount);
         UnreadableRun[] unreadable = TakeArray<UnreadableRun>(buffer, ref offset, header.UnreadableCount);
         PageRun[] written = TakeArray<PageRun>(buffer, ref offset, header.WrittenCount);
-        return (header, new ReportParts(maps, auxv, regions, extents, unreadable) { Written = written });
+        long extents = offset;
+        _ = Take(buffer, ref offset, checked(header.ExtentCount * Unsafe.SizeOf<PauseExtent>()));
+        return (header, new ReportParts(maps, auxv, regions, unreadable) { Written = written }, new ExtentTable(buffer, extents, header.ExtentCount));
     }
 
     private static long Align(int length) => (length + Alignment - 1) & ~(Alignment - 1);

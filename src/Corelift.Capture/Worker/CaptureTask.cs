@@ -47,7 +47,8 @@ internal static class CaptureTask
         var instant = new TakenInstant
         {
             Header = header,
-            Parts = new ReportParts(pause.Maps, [], [.. pause.Regions], pause.Extents, pause.Unreadable),
+            Parts = new ReportParts(pause.Maps, [], [.. pause.Regions], pause.Unreadable),
+            Extents = pause.Extents,
             Files = pause.TargetFiles,
             Image = image,
             PauseCopy = pauseBuffer,

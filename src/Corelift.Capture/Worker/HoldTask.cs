@@ -53,7 +53,7 @@ internal static class HoldTask
         long deadline = MonotonicClock.Nanoseconds + request.HoldNanoseconds;
         clock.StopBegins(deadline);
         SelfControl.LowerPriority();
-        using (SharedBuffer report = CaptureReport.Write(header, new ReportParts(maps, auxv, [], [], [])))
+        using (SharedBuffer report = CaptureReport.Write(header, new ReportParts(maps, auxv, [], []), new ExtentList()))
         {
             replies.StopBegins(deadline);
             replies.Instant(

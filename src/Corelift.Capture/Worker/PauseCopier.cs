@@ -11,12 +11,12 @@ namespace Corelift.Capture.Worker;
 /// </summary>
 internal sealed class PauseCopier : IDisposable
 {
-    internal const int PieceBytes = 256 * 1024;
+    internal const int PieceBytes = 1024 * 1024;
     private const int PageBytes = 4096;
     private const int MostHelpers = 3;
 
     private readonly SharedBuffer _buffer;
-    private readonly List<PauseExtent> _extents = new(4096);
+    private readonly ExtentList _extents = new();
     private readonly List<UnreadableRun> _unreadable = [];
     private readonly Lock _lock = new();
     private readonly Thread[] _helpers;
@@ -44,7 +44,7 @@ internal sealed class PauseCopier : IDisposable
     }
 
     /// <summary>What was copied, in the order in which it was added: a later piece replaces an earlier one.</summary>
-    internal PauseExtent[] Extents => [.. _extents];
+    internal ExtentList Extents => _extents;
 
     /// <summary>Pages that could not be read.</summary>
     internal UnreadableRun[] Unreadable
@@ -87,13 +87,10 @@ internal sealed class PauseCopier : IDisposable
     {
         while (_extents.Count > extentCount)
         {
-            _used -= (long)_extents[^1].LengthBytes;
-            _extents.RemoveAt(_extents.Count - 1);
+            _used -= (long)_extents[_extents.Count - 1].LengthBytes;
+            _extents.RemoveLast();
         }
     }
-
-    /// <summary>Number of pieces that were added.</summary>
-    internal int ExtentCount => _extents.Count;
 
     /// <summary>Copies all that was added since the last call.</summary>
     /// <param name="mem">The stopped target's mem file, or null.</param>
@@ -131,6 +128,7 @@ internal sealed class PauseCopier : IDisposable
 
     private void Help()
     {
+        _ = SelfControl.RaisePriority(); // every CPU is free while the target is stopped, but for those who do not wait for us
         while (true)
         {
             _start.Wait();

@@ -9,7 +9,7 @@ internal static class PauseExtents
 
     /// <summary>The newest copy of each page, in ascending order of address; pages that follow each other in both are one extent.</summary>
     /// <param name="extents">In the order in which they were copied: a later one replaces an earlier one.</param>
-    internal static PauseExtent[] Newest(PauseExtent[] extents)
+    internal static ExtentList Newest(ExtentList extents)
     {
         if (IsAscending(extents))
         {
@@ -17,30 +17,31 @@ internal static class PauseExtents
         }
 
         var pages = new SortedDictionary<ulong, long>();
-        foreach (PauseExtent extent in extents)
+        for (int i = 0; i < extents.Count; i++)
         {
+            PauseExtent extent = extents[i];
             for (ulong at = 0; at < extent.LengthBytes; at += PageBytes)
             {
                 pages[extent.Address + at] = extent.Offset + (long)at;
             }
         }
 
-        var result = new List<PauseExtent>();
+        var result = new ExtentList();
+        PauseExtent last = default;
         foreach ((ulong address, long offset) in pages)
         {
-            PauseExtent last = result.Count > 0 ? result[^1] : default;
-            if (result.Count > 0 && last.Address + last.LengthBytes == address && last.Offset + (long)last.LengthBytes == offset
-                && last.LengthBytes < PauseCopier.PieceBytes)
+            bool follows = last.LengthBytes is > 0 and < PauseCopier.PieceBytes
+                && last.Address + last.LengthBytes == address && last.Offset + (long)last.LengthBytes == offset;
+            if (follows)
             {
-                result[^1] = last with { LengthBytes = last.LengthBytes + PageBytes };
+                result.RemoveLast();
             }
-            else
-            {
-                result.Add(new PauseExtent(address, PageBytes, offset));
-            }
+
+            last = follows ? last with { LengthBytes = last.LengthBytes + PageBytes } : new PauseExtent(address, PageBytes, offset);
+            result.Add(last);
         }
 
-        return [.. result];
+        return result;
     }
 
     /// <summary>All addresses of two ascending lists, in ascending order, neighbours joined.</summary>
@@ -64,9 +65,9 @@ internal static class PauseExtents
         return [.. result];
     }
 
-    private static bool IsAscending(PauseExtent[] extents)
+    private static bool IsAscending(ExtentList extents)
     {
-        for (int i = 1; i < extents.Length; i++)
+        for (int i = 1; i < extents.Count; i++)
         {
             if (extents[i].Address < extents[i - 1].Address + extents[i - 1].LengthBytes)
             {

@@ -33,7 +33,7 @@ internal sealed class PauseWork
 
     internal List<CaptureRegion> Regions { get; private set; } = [];
 
-    internal PauseExtent[] Extents => _copier?.Extents ?? [];
+    internal ExtentList Extents => _copier?.Extents ?? new ExtentList();
 
     internal UnreadableRun[] Unreadable { get; private set; } = [];
 
@@ -131,21 +131,9 @@ internal sealed class PauseWork
                 continue;
             }
 
-            runs.Clear();
-            Vma vma = vmas[region.VmaIndex];
-            if (region.Consistency == Consistency.File && !_target.Facts.CanReadFile(vma))
+            if (TakePages(region, vmas[region.VmaIndex], presence, runs) is { } instead)
             {
-                runs.Add(region.Start, region.End); // pages of a file that nobody else can give: from the mapping, present or not
-            }
-            else if (!presence.TryFind(region, vma, runs))
-            {
-                Regions[i] = WithoutBytes(region, HoleCause.PresenceUnknown);
-                continue;
-            }
-
-            if (!TryAdd(runs))
-            {
-                Regions[i] = DoesNotFit(region, vma);
+                Regions[i] = instead;
             }
         }
 
@@ -160,6 +148,35 @@ internal sealed class PauseWork
         }
 
         Unreadable = _copier.Unreadable;
+    }
+
+    /// <summary>Takes a region's pages into the list of what to copy, a window at a time: the list of runs stays small.</summary>
+    /// <returns>What the region becomes where they cannot be copied; null where they are.</returns>
+    private CaptureRegion? TakePages(CaptureRegion region, Vma vma, PagePresence presence, PageRunList runs)
+    {
+        const ulong Window = 256UL << 20;
+        bool whole = region.Consistency == Consistency.File && !_target.Facts.CanReadFile(vma);
+        ulong length = whole ? region.LengthBytes : Window;
+        for (ulong start = region.Start; start < region.End; start += Math.Min(length, region.End - start))
+        {
+            runs.Clear();
+            CaptureRegion window = region with { Start = start, End = start + Math.Min(length, region.End - start) };
+            if (whole)
+            {
+                runs.Add(region.Start, region.End); // pages of a file that nobody else can give: from the mapping, present or not
+            }
+            else if (!presence.TryFind(window, vma, runs))
+            {
+                return WithoutBytes(region, HoleCause.PresenceUnknown);
+            }
+
+            if (!TryAdd(runs))
+            {
+                return DoesNotFit(region, vma);
+            }
+        }
+
+        return null;
     }
 
     private bool TryAdd(PageRunList runs)

@@ -63,10 +63,13 @@ internal sealed class PrecopyPause : IDisposable
     internal long WantedBytes { get; private set; }
 
     /// <summary>What was found and copied.</summary>
-    internal ReportParts Parts => new(_maps, [], [.. _regions], PauseExtents.Newest(_copier.Extents), _copier.Unreadable)
+    internal ReportParts Parts => new(_maps, [], [.. _regions], _copier.Unreadable)
     {
         Written = PauseExtents.Union(PauseExtents.Union(_scanner.Written.Runs, _scanner.Untracked.Runs), _memory.TakenLocally),
     };
+
+    /// <summary>What was copied, the newest of each page, in ascending order of address.</summary>
+    internal ExtentList Extents => PauseExtents.Newest(_copier.Extents);
 
     /// <summary>
     /// Copies what the target writes while it runs, again and again: at the speed of memory, so what is left shrinks to what it
@@ -112,7 +115,7 @@ internal sealed class PrecopyPause : IDisposable
         _scanNanoseconds = MonotonicClock.Nanoseconds - started;
 
         started = MonotonicClock.Nanoseconds;
-        int before = _copier.ExtentCount;
+        int before = _copier.Extents.Count;
         long bytes = (long)(_scanner.Present.TotalBytes + _found.TotalBytes) + _carried.Sum(run => (long)(run.End - run.Start));
         bool fits = Add(_found.Runs, null) && Add(CollectionsMarshal.AsSpan(_carried), null);
         bool copies = fits && bytes / CopyBytesPerNanosecond <= _forkNanoseconds && Add(_scanner.Present.Runs, null);

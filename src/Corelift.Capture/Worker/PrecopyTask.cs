@@ -20,7 +20,7 @@ internal static class PrecopyTask
         using ProcessDirectory directory = TargetFacts.Open(new ProcessRef(request.Pid, request.StartTimeTicks));
         TargetFacts facts = TargetFacts.Read(directory);
         using TrackedMemory memory = TrackedMemory.Begin(request, facts, directory, clock);
-        using (SharedBuffer report = CaptureReport.Write(default, new ReportParts(memory.Maps, [], [.. memory.Regions], [], [])))
+        using (SharedBuffer report = CaptureReport.Write(default, new ReportParts(memory.Maps, [], [.. memory.Regions], []), new ExtentList()))
         {
             replies.Tracking(
                 (WorkerDescriptors.Report, report.File),
@@ -103,6 +103,7 @@ internal static class PrecopyTask
         {
             Header = header,
             Parts = pause.Parts,
+            Extents = pause.Extents,
             Files = memory.Files,
             Image = image,
             PauseCopy = pause.Buffer,

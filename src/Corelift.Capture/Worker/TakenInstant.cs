@@ -17,6 +17,9 @@ internal sealed class TakenInstant
     /// <summary>The variable parts; an auxiliary vector that is empty here is looked for.</summary>
     internal required ReportParts Parts { get; init; }
 
+    /// <summary>What was copied in the pause, in ascending order of address.</summary>
+    internal required ExtentList Extents { get; init; }
+
     /// <summary>Descriptors of the target itself, or nulls. Closed by <see cref="Serve"/>.</summary>
     internal TargetFiles Files { get; init; }
 
@@ -52,7 +55,7 @@ internal sealed class TakenInstant
             }
 
             byte[] auxv = Files.Auxv ?? files.Auxv ?? AuxvOnStack.Read(target.Facts) ?? [];
-            using SharedBuffer report = CaptureReport.Write(Header, Parts with { Auxv = auxv });
+            using SharedBuffer report = CaptureReport.Write(Header, Parts with { Auxv = auxv }, Extents);
             replies.Instant(
                 (WorkerDescriptors.Threads, target.ThreadBuffer.File),
                 (WorkerDescriptors.Report, report.File),
