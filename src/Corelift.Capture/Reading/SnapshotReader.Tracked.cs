@@ -1,5 +1,6 @@
 using Corelift.Capture.Worker;
 using Corelift.Linux.Memory;
+using Corelift.Linux.Procfs;
 
 namespace Corelift.Capture.Reading;
 
@@ -25,7 +26,7 @@ public sealed partial class SnapshotReader
             IEnumerable<MemoryPart> parts = region.Source switch
             {
                 RegionSource.Tracked => ReadTaken(region, isFirst),
-                RegionSource.LiveFile when isFirst => ReadPresent(_sources.Memory!, _sources.Pagemap!, region),
+                RegionSource.LiveFile when isFirst => FromFile(region, region.Start, region.End, ZeroPages.LeftOut),
                 _ => [],
             };
             foreach (MemoryPart part in parts)
@@ -99,7 +100,7 @@ public sealed partial class SnapshotReader
                     _sources.Live!.NoteFilePages(run);
                 }
 
-                IEnumerable<MemoryPart> parts = isFile && isFirst ? Absent(region, position, run.Start) : [];
+                IEnumerable<MemoryPart> parts = isFile && isFirst ? FromFile(region, position, run.Start, ZeroPages.LeftOut) : [];
                 foreach (MemoryPart part in parts.Concat(ReadRange(_sources.Memory!, run.Start, run.End, isFirst ? ZeroPages.LeftOut : ZeroPages.AsBytes)))
                 {
                     yield return part;
@@ -108,7 +109,7 @@ public sealed partial class SnapshotReader
                 position = run.End;
             }
 
-            foreach (MemoryPart part in isFile && isFirst ? Absent(region, position, end) : [])
+            foreach (MemoryPart part in isFile && isFirst ? FromFile(region, position, end, ZeroPages.LeftOut) : [])
             {
                 yield return part;
             }
@@ -207,13 +208,23 @@ public sealed partial class SnapshotReader
             }
 
             IEnumerable<MemoryPart> parts = !again ? []
-                : isFile ? ReadFile(_sources.Vmas[region.VmaIndex], from, page, ZeroPages.AsZeros)
+                : isFile ? FromFile(region, from, page, ZeroPages.AsZeros)
                 : [new MemoryPart(from, default, page - from, HoleCause.PresenceUnknown)];
             foreach (MemoryPart part in parts)
             {
                 yield return part;
             }
         }
+    }
+
+    /// <summary>Pages of a mapped file as they are now: from the file; where that is closed to us, through the target's mapping.</summary>
+    private IEnumerable<MemoryPart> FromFile(CaptureRegion region, ulong start, ulong end, ZeroPages zeros)
+    {
+        Vma vma = _sources.Vmas[region.VmaIndex];
+        return start >= end ? []
+            : _sources.Files.Open(vma) is null && (_sources.LiveMemory ?? _sources.Memory) is { } memory
+                ? ReadRange(memory, start, end, zeros)
+                : ReadFile(vma, start, end, zeros);
     }
 
     /// <summary>What a live round said of a page of a file stands unless it came from memory; of shared memory it stands.</summary>

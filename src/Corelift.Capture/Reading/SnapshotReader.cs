@@ -49,7 +49,7 @@ public sealed partial class SnapshotReader : IDisposable
         RegionSource.LivePages => ReadPresent(_sources.LiveMemory!, _sources.LivePagemap!, region),
         RegionSource.Tracked => ReadTracked(region),
         RegionSource.LiveFile when _sources.Live is { } live && live.Covers(region.Start) => [],
-        RegionSource.LiveFile => Absent(region, region.Start, region.End),
+        RegionSource.LiveFile => FromFile(region, region.Start, region.End, ZeroPages.AsZeros),
         _ => [],
     };
 
@@ -60,19 +60,21 @@ public sealed partial class SnapshotReader : IDisposable
         for (int i = extents.Find(region.Start); i < extents.Count && extents[i].Address < region.End; i++)
         {
             PauseExtent extent = extents[i];
-            foreach (MemoryPart part in Absent(region, position, extent.Address))
+            ulong start = Math.Max(region.Start, extent.Address);
+            ulong end = Math.Min(region.End, extent.Address + extent.LengthBytes);
+            foreach (MemoryPart part in Absent(region, position, start))
             {
                 yield return part;
             }
 
             // Where it lies: no copy of the copy is made.
-            ReadOnlyMemory<byte> bytes = _sources.PauseCopy!.Memory(extent.Offset, (int)extent.LengthBytes);
-            foreach (MemoryPart part in WithoutUnreadable(extent.Address, bytes))
+            ReadOnlyMemory<byte> bytes = _sources.PauseCopy!.Memory(extent.Offset + (long)(start - extent.Address), (int)(end - start));
+            foreach (MemoryPart part in WithoutUnreadable(start, bytes))
             {
                 yield return part;
             }
 
-            position = extent.Address + extent.LengthBytes;
+            position = end;
             if (_sources.Live is null)
             {
                 GiveBack(extent.Offset + (long)extent.LengthBytes); // with strategy precopy it is not in order

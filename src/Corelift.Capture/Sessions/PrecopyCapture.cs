@@ -145,11 +145,12 @@ public sealed class PrecopyCapture : IAsyncDisposable
         }
     }
 
+    /// <summary>A process that ends has no maps from early on, one that called execve has new ones.</summary>
     private bool IsAlive()
     {
         try
         {
-            return _sources.Directory is { } directory && directory.ReadIdentity() == _target && !directory.ReadStat().IsZombie;
+            return _sources.Directory is { } directory && directory.ReadIdentity() == _target && directory.ReadFile("maps").Length > 0;
         }
         catch (SyscallException)
         {

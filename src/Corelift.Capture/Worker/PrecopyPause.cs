@@ -24,7 +24,8 @@ internal sealed class PrecopyPause : IDisposable
     private readonly WrittenScanner _scanner;
     private readonly PauseCopier _copier;
     private readonly List<PageRun> _carried = new(64);
-    private readonly PageRunList _found = new(4096);
+    private readonly List<PageRun> _found = new(1024);
+    private readonly PageRunList _foundOne = new(1024);
     private readonly long _forkNanoseconds;
     private readonly IReadOnlyCollection<ulong> _debuggerPages;
     private byte[] _maps;
@@ -48,6 +49,7 @@ internal sealed class PrecopyPause : IDisposable
         _debuggerPages = request.Content == CaptureContent.Stacks ? DebuggerPages.Find(target.Facts) : [];
         _maps = target.Facts.Directory.ReadFile("maps");
         (_vmas, _regions) = Plan(_maps);
+        memory.TrackNew(_maps, _vmas, _regions);
         long most = canFork ? (long)(_forkNanoseconds * CopyBytesPerNanosecond) : request.SpoolLimitBytes;
         long length = Math.Clamp(roomBytes, LeastRoom, Math.Max(LeastRoom, Math.Min(most, request.SpoolLimitBytes))) + PauseCopyBytes();
         Buffer = SharedBuffer.Create("corelift-pause-copy", length);
@@ -116,8 +118,8 @@ internal sealed class PrecopyPause : IDisposable
 
         started = MonotonicClock.Nanoseconds;
         int before = _copier.Extents.Count;
-        long bytes = (long)(_scanner.Present.TotalBytes + _found.TotalBytes) + _carried.Sum(run => (long)(run.End - run.Start));
-        bool fits = Add(_found.Runs, null) && Add(CollectionsMarshal.AsSpan(_carried), null);
+        long bytes = (long)_scanner.Present.TotalBytes + LengthOf(_found) + LengthOf(_carried);
+        bool fits = Add(CollectionsMarshal.AsSpan(_found), null) && Add(CollectionsMarshal.AsSpan(_carried), null);
         bool copies = fits && bytes / CopyBytesPerNanosecond <= _forkNanoseconds && Add(_scanner.Present.Runs, null);
         ProcessImage? image = null;
         if (!copies && _forkNanoseconds < long.MaxValue)
@@ -211,11 +213,32 @@ internal sealed class PrecopyPause : IDisposable
         var presence = new PagePresence(_target.Facts, _memory.Files.Pagemap, _target.Session.Tid(0));
         for (int i = 0; i < _regions.Count; i++)
         {
-            if (_regions[i].Source == RegionSource.PauseCopy && !presence.TryFind(_regions[i], _vmas[_regions[i].VmaIndex], _found))
+            if (_regions[i].Source != RegionSource.PauseCopy)
+            {
+                continue;
+            }
+
+            _foundOne.Clear();
+            if (presence.TryFind(_regions[i], _vmas[_regions[i].VmaIndex], _foundOne))
+            {
+                _found.AddRange(_foundOne.Runs);
+            }
+            else
             {
                 _regions[i] = PauseWork.WithoutBytes(_regions[i], HoleCause.PresenceUnknown);
             }
         }
+    }
+
+    private static long LengthOf(List<PageRun> runs)
+    {
+        long sum = 0;
+        foreach (PageRun run in runs)
+        {
+            sum += (long)(run.End - run.Start);
+        }
+
+        return sum;
     }
 
     /// <summary>Adds runs to what is copied; what does not fit goes to <paramref name="rest"/>, or is the answer.</summary>

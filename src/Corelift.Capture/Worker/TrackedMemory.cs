@@ -74,6 +74,25 @@ internal sealed class TrackedMemory : IDisposable
         }
     }
 
+    /// <summary>Tracks mappings that came since, too: then they can be copied before the stop as well.</summary>
+    internal void TrackNew(byte[] maps, List<Vma> vmas, List<CaptureRegion> regions)
+    {
+        if (maps.AsSpan().SequenceEqual(Maps))
+        {
+            return;
+        }
+
+        int last = -1;
+        foreach (CaptureRegion region in regions)
+        {
+            if (region.Source == RegionSource.Tracked && region.VmaIndex != last)
+            {
+                last = region.VmaIndex;
+                _ = Track(_tracker, vmas[last]); // those that are tracked already stay so
+            }
+        }
+    }
+
     /// <summary>Ends the tracking and takes every protection away.</summary>
     public void Dispose()
     {

@@ -8,6 +8,7 @@ namespace Corelift.Capture.Worker;
 internal sealed class WrittenShare(SafeFileHandle pagemap)
 {
     private const int RunsAhead = 16 * 1024;
+    private const int FewRuns = 64;
 
     private readonly Pagemap _pagemap = new((int)pagemap.DangerousGetHandle());
     private readonly PageRunList _scratch = new(RunsAhead);
@@ -69,10 +70,27 @@ internal sealed class WrittenShare(SafeFileHandle pagemap)
         if (result == Errno.None && _scratch.Count > 0)
         {
             Append(_scratch, 0, _scratch.Count, _written);
-            result = _pagemap.FindWrittenPresent(_scratch.Runs[0].Start, _scratch.Runs[^1].End, _present);
+            result = FindPresent();
         }
 
         return result == Errno.None ? _pagemap.FindUntracked(range.Start, range.End, _untracked) : result;
+    }
+
+    /// <summary>Few runs are looked at one by one: mostly they are holes, and what lies between them was not written to.</summary>
+    private Errno FindPresent()
+    {
+        if (_scratch.Count > FewRuns)
+        {
+            return _pagemap.FindWrittenPresent(_scratch.Runs[0].Start, _scratch.Runs[^1].End, _present);
+        }
+
+        Errno result = Errno.None;
+        for (int i = 0; i < _scratch.Count && result == Errno.None; i++)
+        {
+            result = _pagemap.FindWrittenPresent(_scratch.Runs[i].Start, _scratch.Runs[i].End, _present);
+        }
+
+        return result;
     }
 
     private readonly record struct Slice(int Index, int Written, int Untracked, int Present);

@@ -20,7 +20,6 @@ internal sealed unsafe class Pagemap
     private const ulong ZeroPage = 1 << 5;                       // PAGE_IS_PFNZERO
     private const nuint ScanRequest = 0xc0606610;                // PAGEMAP_SCAN = _IOWR('f', 16, struct pm_scan_arg)
     private const ulong ProtectMatching = 1 << 0;                // PM_SCAN_WP_MATCHING
-    private const ulong TableBytes = 2UL << 20;                  // what one page table maps
     private const int PageSize = 4096;
     private const ulong EntryPresentOrSwapped = 0b11UL << 62;
 
@@ -79,7 +78,8 @@ internal sealed unsafe class Pagemap
 
     /// <summary>
     /// Appends the runs of existing pages that were written to, and from now on counts them as not written to
-    /// (PM_SCAN_WP_MATCHING). Page tables that hold no page are left alone: to protect a hole, the kernel would make them.
+    /// (PM_SCAN_WP_MATCHING). What does not exist is left alone: it goes on counting as written to, so that pages which the process
+    /// gave up are never forgotten, and no page table is made for a hole.
     /// </summary>
     /// <param name="start">First address.</param>
     /// <param name="end">End.</param>
@@ -90,40 +90,19 @@ internal sealed unsafe class Pagemap
     {
         scratch.Clear();
         Errno result = FindWritten(start, end, scratch);
-        if (result != Errno.None || scratch.Count == 0)
-        {
-            return result;
-        }
-
-        (ulong first, ulong last) = (scratch.Runs[0].Start, scratch.Runs[^1].End);
-        scratch.Clear();
-        result = FindWrittenPresent(first, last, scratch);
-        for (int i = 0; i < scratch.Count && result == Errno.None;)
-        {
-            ulong from = Math.Max(start, scratch.Runs[i].Start & ~(TableBytes - 1));
-            ulong to = TableEnd(scratch.Runs[i++].End);
-            for (; i < scratch.Count && scratch.Runs[i].Start < to; i++)
+        return result != Errno.None || scratch.Count == 0 ? result : Request(
+            new PmScanArg
             {
-                to = Math.Max(to, TableEnd(scratch.Runs[i].End));
-            }
-
-            result = Request(
-                new PmScanArg
-                {
-                    Flags = ProtectMatching,
-                    Start = from,
-                    End = Math.Min(to, end),
-                    CategoryMask = Written,
-                    ReturnMask = PresentOrSwapped | ZeroPage,
-                },
-                runs,
-                ignored: ZeroPage);
-        }
-
-        return result;
+                Flags = ProtectMatching,
+                Start = scratch.Runs[0].Start,
+                End = scratch.Runs[^1].End,
+                CategoryMask = Written,
+                CategoryAnyOfMask = PresentOrSwapped,
+                ReturnMask = PresentOrSwapped | ZeroPage,
+            },
+            runs,
+            ignored: ZeroPage);
     }
-
-    private static ulong TableEnd(ulong address) => (address + TableBytes - 1) & ~(TableBytes - 1);
 
     private Errno ScanByRequest(ulong start, ulong end, PageRunList runs) => Request(
         new PmScanArg
@@ -141,8 +120,6 @@ internal sealed unsafe class Pagemap
     /// <summary>Makes one request as often as it takes, and appends what it finds, but for runs of an ignored category.</summary>
     private Errno Request(PmScanArg argument, PageRunList runs, ulong ignored)
     {
-        // Where existing pages are asked for among others, those without a category do not exist.
-        bool presentOnly = ignored != 0;
         fixed (PageRegion* regions = _regions)
         {
             ulong end = argument.End;
@@ -159,7 +136,7 @@ internal sealed unsafe class Pagemap
 
                 for (int i = 0; i < count; i++)
                 {
-                    if ((regions[i].Categories & ignored) == 0 && (!presentOnly || regions[i].Categories != 0))
+                    if ((regions[i].Categories & ignored) == 0)
                     {
                         runs.Add(regions[i].Start, regions[i].End);
                     }
