@@ -77,9 +77,9 @@ internal sealed class StoppedTarget : IDisposable
     internal void Stop(long budgetNanoseconds)
     {
         _clock.Watch(Session);
-        Check(Session.SeizeAll(MonotonicClock.Nanoseconds + SeizePatience));
         _holdsGc = TryHoldGc();
-        _ = SelfControl.RaisePriority();
+        Check(Session.SeizeAll(MonotonicClock.Nanoseconds + SeizePatience));
+        Session.RaisePriority();
         Deadline = MonotonicClock.Nanoseconds + budgetNanoseconds;
         _clock.StopBegins(Deadline);
         _replies.StopBegins(Deadline);
@@ -87,7 +87,7 @@ internal sealed class StoppedTarget : IDisposable
         Check(Session.StopAll(Deadline));
         long stopped = MonotonicClock.Nanoseconds;
         InterruptNanoseconds = stopped - Session.StopStartedAt;
-        if (_directory.ReadIdentity() != _identity)
+        if (_directory.ReadLeaderIdentity() != _identity)
         {
             Check(TraceOutcome.TargetExited);
         }
@@ -123,6 +123,7 @@ internal sealed class StoppedTarget : IDisposable
     internal long Resume()
     {
         long started = Session.StopStartedAt;
+        Session.RaisePriority(); // those that run again would hold up the resume of the others
         Session.ResumeAll();
         long ended = MonotonicClock.Nanoseconds;
         _clock.StopEnds();

@@ -11,6 +11,7 @@ internal static class SyscallNumber
     internal const int Clone = 56;          // clone
     internal const int Wait4 = 61;          // wait4
     internal const int Prctl = 157;         // prctl
+    internal const int Futex = 202;         // futex
     internal const int ExitGroup = 231;     // exit_group
     internal const int OpenAt = 257;        // openat
     internal const int MovePages = 279;     // move_pages
