@@ -119,6 +119,9 @@ public sealed record CaptureRequest
 
     /// <summary>Most bytes of shared and unforkable memory that strategy fork copies in the pause.</summary>
     public required long PauseCopyLimitBytes { get; init; }
+
+    /// <summary>Whether the target's tasks are gathered on one CPU at lowest priority shortly before the stop.</summary>
+    public bool Quiesces { get; init; }
 }
 
 /// <summary>The pause by phase, in nanoseconds; a phase that did not happen is 0.</summary>

@@ -39,6 +39,7 @@ internal static class RequestLimits
             PauseCopyLimitBytes = wire.PauseCopyLimitBytes == 0
                 ? budgets.DefaultPauseCopyLimitBytes
                 : (long)Math.Min(wire.PauseCopyLimitBytes, 1UL << 40),
+            Quiesces = wire.Quiesce,
         };
     }
 

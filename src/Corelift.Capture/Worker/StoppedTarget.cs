@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime;
 using Corelift.Capture.Planning;
 using Corelift.Linux;
@@ -32,21 +33,18 @@ internal sealed class StoppedTarget : IDisposable
         Facts = facts;
         _identity = new ProcessRef(directory.Pid, facts.Stat.StartTimeTicks);
         Session = new TraceSession(directory, facts.Status.ThreadCount);
-        int room = facts.Status.ThreadCount + (facts.Status.ThreadCount / 4) + 64;
-        ThreadBuffer = SharedBuffer.Create("corelift-threads", (long)room * ThreadRecords.Stride());
-        Records = new ThreadRecords(ThreadBuffer, 0, ThreadRecords.Stride());
-        RoomForThreads = room;
+        MakeRoom(facts.Status.ThreadCount);
     }
 
     internal TargetFacts Facts { get; }
 
     internal TraceSession Session { get; }
 
-    internal SharedBuffer ThreadBuffer { get; }
+    internal SharedBuffer ThreadBuffer { get; private set; }
 
-    internal ThreadRecords Records { get; }
+    internal ThreadRecords Records { get; private set; }
 
-    internal int RoomForThreads { get; }
+    internal int RoomForThreads { get; private set; }
 
     /// <summary>Why nothing can be called in the target, or null.</summary>
     internal string? NoCallsBecause { get; private set; }
@@ -79,7 +77,14 @@ internal sealed class StoppedTarget : IDisposable
         _clock.Watch(Session);
         _holdsGc = TryHoldGc();
         Check(Session.SeizeAll(MonotonicClock.Nanoseconds + SeizePatience));
+        if (RoomFor(Session.SeizedCount) > RoomForThreads)
+        {
+            ThreadBuffer.Dispose();
+            MakeRoom(Session.SeizedCount); // many were born since the first look
+        }
+
         Session.RaisePriority();
+        Quiesce();
         Deadline = MonotonicClock.Nanoseconds + budgetNanoseconds;
         _clock.StopBegins(Deadline);
         _replies.StopBegins(Deadline);
@@ -87,6 +92,7 @@ internal sealed class StoppedTarget : IDisposable
         Check(Session.StopAll(Deadline));
         long stopped = MonotonicClock.Nanoseconds;
         InterruptNanoseconds = stopped - Session.StopStartedAt;
+        _replies.QuiescedNanoseconds = Session.QuiescedNanoseconds;
         if (_directory.ReadLeaderIdentity() != _identity)
         {
             Check(TraceOutcome.TargetExited);
@@ -100,6 +106,24 @@ internal sealed class StoppedTarget : IDisposable
 
         Check(Session.ReadRegisters(Records));
         RegistersNanoseconds = MonotonicClock.Nanoseconds - stopped;
+    }
+
+    private static int RoomFor(int threads) => threads + (threads / 8) + 64;
+
+    [MemberNotNull(nameof(ThreadBuffer), nameof(Records))]
+    private void MakeRoom(int threads)
+    {
+        RoomForThreads = RoomFor(threads + (threads / 8));
+        ThreadBuffer = SharedBuffer.Create("corelift-threads", (long)RoomForThreads * ThreadRecords.Stride());
+        Records = new ThreadRecords(ThreadBuffer, 0, ThreadRecords.Stride());
+    }
+
+    private void Quiesce()
+    {
+        if (_replies.QuiesceJournal is { } journal)
+        {
+            _replies.NotQuiescedBecause = Session.Quiesce(journal) ?? string.Empty;
+        }
     }
 
     /// <summary>Prepares calls in a stopped task, or returns null with the reason in <see cref="NoCallsBecause"/>.</summary>
@@ -128,6 +152,7 @@ internal sealed class StoppedTarget : IDisposable
         long ended = MonotonicClock.Nanoseconds;
         _clock.StopEnds();
         SelfControl.LowerPriority();
+        Session.RestoreStragglers();
         ReleaseGc();
         return ended - started;
     }
@@ -166,6 +191,8 @@ internal sealed class StoppedTarget : IDisposable
 
         Session.ResumeAll();
         _clock.StopEnds();
+        SelfControl.LowerPriority();
+        Session.RestoreStragglers();
         throw Describe(outcome);
     }
 

@@ -11,10 +11,15 @@ internal static class SyscallNumber
     internal const int Clone = 56;          // clone
     internal const int Wait4 = 61;          // wait4
     internal const int Prctl = 157;         // prctl
+    internal const int Getpriority = 140;   // getpriority
     internal const int Futex = 202;         // futex
+    internal const int SchedSetaffinity = 203; // sched_setaffinity
+    internal const int SchedGetaffinity = 204; // sched_getaffinity
     internal const int ExitGroup = 231;     // exit_group
     internal const int OpenAt = 257;        // openat
     internal const int MovePages = 279;     // move_pages
+    internal const int SchedSetattr = 314;  // sched_setattr
+    internal const int SchedGetattr = 315;  // sched_getattr
     internal const int PidfdOpen = 434;     // pidfd_open
     internal const int CloseRange = 436;    // close_range
     internal const int PidfdGetfd = 438;    // pidfd_getfd
@@ -112,4 +117,23 @@ internal struct PtracePeekSigInfo
     internal ulong Offset;
     internal uint Flags;
     internal int Count;
+}
+
+/// <summary>struct sched_attr of sched_setattr(2), in its first version (SCHED_ATTR_SIZE_VER0, 48 bytes): without utilisation clamps.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct SchedAttributes
+{
+    internal const uint FirstSizeBytes = 48;        // SCHED_ATTR_SIZE_VER0
+    internal const ulong ResetOnForkFlag = 1;       // SCHED_FLAG_RESET_ON_FORK
+
+    internal uint SizeBytes;
+    internal uint Policy;
+    internal ulong Flags;
+    internal int Nice;
+    internal uint Priority;
+
+    /// <summary>SCHED_DEADLINE: runtime; of fair policies the time slice (Linux 6.12), in nanoseconds.</summary>
+    internal ulong Runtime;
+    internal ulong Deadline;
+    internal ulong Period;
 }

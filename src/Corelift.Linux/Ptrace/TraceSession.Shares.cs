@@ -12,7 +12,9 @@ public sealed partial class TraceSession
         internal int BlamedTid;
     }
 
-    private void RunStep(TeamStep step)
+    /// <param name="step">What to do.</param>
+    /// <param name="sleeps">Whether the calling thread may give its CPU away while it waits for the others.</param>
+    private void RunStep(TeamStep step, bool sleeps = true)
     {
         if (_team is null)
         {
@@ -20,7 +22,7 @@ public sealed partial class TraceSession
         }
         else
         {
-            _team.Run(step);
+            _team.Run(step, sleeps);
         }
     }
 
@@ -39,6 +41,9 @@ public sealed partial class TraceSession
                 break;
             case TeamStep.Interrupt:
                 InterruptShare(member);
+                break;
+            case TeamStep.RestoreSchedules:
+                RestoreShare(member);
                 break;
             case TeamStep.Wait:
                 WaitForShare(member);
@@ -238,7 +243,7 @@ public sealed partial class TraceSession
         }
 
         tracee.HasRegisters = true;
-        if (tracee.Kind == PtraceStopKind.Interrupted && InterruptedCall.IsInside(tracee.Registers))
+        if (tracee.Kind == PtraceStopKind.Interrupted && (tracee.IsHeld || InterruptedCall.IsInside(tracee.Registers)))
         {
             tracee.StoppedAt = Math.Min(tracee.StoppedAt, tracee.InterruptedAt);
         }

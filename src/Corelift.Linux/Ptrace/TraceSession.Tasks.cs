@@ -52,6 +52,10 @@ public sealed partial class TraceSession
         {
             SeizeShare(0);
             InterruptShare(0);
+            if (_classes is not null)
+            {
+                RestoreShare(0); // born of a quiesced task, and as slow
+            }
         }
         else
         {

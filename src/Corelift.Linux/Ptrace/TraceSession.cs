@@ -52,6 +52,9 @@ public sealed partial class TraceSession : IDisposable
     /// <summary>The task that an outcome other than Done is about, or 0.</summary>
     public int BlamedTid { get; private set; }
 
+    /// <summary>Number of tasks that were found, seized or gone since.</summary>
+    public int SeizedCount => _count;
+
     /// <summary>Number of stopped tasks; their indices run from 0.</summary>
     public int StoppedCount { get; private set; }
 
@@ -110,8 +113,16 @@ public sealed partial class TraceSession : IDisposable
     public TraceOutcome StopAll(long deadline, bool wholeProcess = true)
     {
         _deadline = deadline;
-        StopStartedAt = MonotonicClock.Nanoseconds;
-        RunStep(TeamStep.Interrupt);
+        if (_classes is not null)
+        {
+            InterruptQuiesced();
+        }
+        else
+        {
+            StopStartedAt = MonotonicClock.Nanoseconds;
+            RunStep(TeamStep.Interrupt);
+        }
+
         TraceOutcome outcome = WaitForStops();
         long relax = ShortestRelaxNanoseconds;
         while (outcome == TraceOutcome.Done && wholeProcess && !IsComplete())

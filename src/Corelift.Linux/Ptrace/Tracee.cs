@@ -21,6 +21,12 @@ internal struct Tracee
     internal int Owner;
     internal TraceeState State;
 
+    /// <summary>Its class among the schedules of a quiesced process, from 1; 0 where it is not quiesced.</summary>
+    internal int ScheduleClass;
+
+    /// <summary>Whether it could not run from <see cref="InterruptedAt"/> on, wherever it was.</summary>
+    internal bool IsHeld;
+
     /// <summary>How its seizing went.</summary>
     internal Errno Failure;
     internal PtraceStopKind Kind;

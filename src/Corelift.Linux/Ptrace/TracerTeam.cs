@@ -11,6 +11,7 @@ internal enum TeamStep
     LowerPriority,
     Seize,
     Interrupt,
+    RestoreSchedules,
     Wait,
     Read,
     Resume,
@@ -64,17 +65,24 @@ internal sealed unsafe class TracerTeam : IDisposable
     internal static int SizeFor(int tasks) => Math.Clamp(tasks / TasksPerMember, 1, Math.Min(MostMembers, Environment.ProcessorCount));
 
     /// <summary>Has every member do a step, and returns when all have.</summary>
-    internal void Run(TeamStep step)
+    /// <param name="step">What to do.</param>
+    /// <param name="sleeps">Whether the caller may give its CPU away meanwhile; where not, it does so after a while all the same.</param>
+    internal void Run(TeamStep step, bool sleeps = true)
     {
+        const long LongestAwake = 200_000_000;
         _step = step;
         Volatile.Write(ref _words[BusyWord], _helpers.Length);
         _ = Interlocked.Increment(ref _words[TicketWord]);
         LibC.FutexWakeAll(&_words[TicketWord]);
         _work(0, step);
+        long awakeUntil = sleeps ? 0 : MonotonicClock.Nanoseconds + LongestAwake;
         int busy;
         while ((busy = Volatile.Read(ref _words[BusyWord])) != 0)
         {
-            LibC.FutexWait(&_words[BusyWord], busy);
+            if (sleeps || MonotonicClock.Nanoseconds > awakeUntil)
+            {
+                LibC.FutexWait(&_words[BusyWord], busy);
+            }
         }
     }
 
