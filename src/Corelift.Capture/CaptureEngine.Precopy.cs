@@ -3,6 +3,7 @@ using Corelift.Capture.Planning;
 using Corelift.Capture.Sessions;
 using Corelift.Capture.Worker;
 using Corelift.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace Corelift.Capture;
 
@@ -39,6 +40,7 @@ public sealed partial class CaptureEngine
         ProcessRef target, CaptureRequest request, CapturePlan plan, IDisposable taken, CancellationToken cancellationToken)
     {
         _journal.Note(target);
+        SafeFileHandle? quiesce = request.Quiesces ? _quiesceJournals.Open(target) : null;
         WorkerConnection worker = WorkerConnection.Start(
             _options.WorkerExecutable,
             new WorkerRequest
@@ -52,7 +54,7 @@ public sealed partial class CaptureEngine
                 PauseCopyLimitBytes = request.PrecopyCopyLimitBytes,
                 SpoolLimitBytes = SpoolLimit(),
             },
-            null);
+            quiesceJournal: quiesce);
         try
         {
             using WorkerMessageIn tracking = await worker.NextAsync(cancellationToken).ConfigureAwait(false);
@@ -64,7 +66,8 @@ public sealed partial class CaptureEngine
                 async token =>
                 {
                     using WorkerMessageIn instant = await live.TakeInstantAsync(token).ConfigureAwait(false);
-                    SnapshotSession session = FromInstant(target, plan, instant, worker, live, () => EndAsync(target, worker, taken));
+                    CapturePlan taking = WithQuiesce(plan, instant.QuiescedFor, instant.Reply.Text);
+                    SnapshotSession session = FromInstant(target, taking, instant, worker, live, () => EndAsync(target, worker, taken, quiesce));
                     handedOver = true;
                     _sessions.TryAdd(session, 0);
                     return session;
@@ -79,7 +82,7 @@ public sealed partial class CaptureEngine
                             worker.Kill(); // wherever it is: whoever it holds runs at once
                         }
 
-                        await EndAsync(target, worker, taken).ConfigureAwait(false);
+                        await EndAsync(target, worker, taken, quiesce).ConfigureAwait(false);
                     }
                 });
         }
@@ -90,7 +93,7 @@ public sealed partial class CaptureEngine
                 worker.Kill();
             }
 
-            await EndAsync(target, worker, taken).ConfigureAwait(false);
+            await EndAsync(target, worker, taken, quiesce).ConfigureAwait(false);
             throw;
         }
     }

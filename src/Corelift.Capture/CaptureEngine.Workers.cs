@@ -1,4 +1,5 @@
 #pragma warning disable CA2000 // What is made here is owned by the session, lease or channel that it goes to.
+using System.Globalization;
 using Corelift.Capture.Planning;
 using Corelift.Capture.Reading;
 using Corelift.Capture.Sessions;
@@ -16,12 +17,12 @@ public sealed partial class CaptureEngine
     private async Task<SnapshotSession> StreamWhileStoppedAsync(
         ProcessRef target, CaptureRequest request, CapturePlan plan, IDisposable taken, CancellationToken cancellationToken)
     {
-        StopLease lease = await StartLeaseAsync(target, request.StopBudget, request.StopBudget, request.StopBudget, taken, cancellationToken)
-            .ConfigureAwait(false);
+        StopLease lease = await StartLeaseAsync(
+            target, request.StopBudget, request.StopBudget, request.StopBudget, taken, request.Quiesces, cancellationToken).ConfigureAwait(false);
         try
         {
             SnapshotSession? session = null;
-            session = FromLease(lease, request, plan, async () =>
+            session = FromLease(lease, request, WithQuiesce(plan, lease.QuiescedFor, lease.NotQuiescedBecause), async () =>
             {
                 _sessions.TryRemove(session!, out _);
                 session!.StoppedInAll = await lease.ResumeAsync().ConfigureAwait(false);
@@ -41,6 +42,7 @@ public sealed partial class CaptureEngine
         bool fork = plan.Strategy == CaptureStrategy.Fork;
         _journal.Note(target);
         using SafeFileHandle? spool = fork ? null : OpenSpoolFile(plan);
+        SafeFileHandle? quiesce = request.Quiesces ? _quiesceJournals.Open(target) : null;
         WorkerConnection worker = WorkerConnection.Start(
             _options.WorkerExecutable,
             new WorkerRequest
@@ -54,11 +56,13 @@ public sealed partial class CaptureEngine
                 PauseCopyLimitBytes = request.PauseCopyLimitBytes,
                 SpoolLimitBytes = SpoolLimit(),
             },
-            spool);
+            spool,
+            quiesce);
         try
         {
             using WorkerMessageIn instant = await worker.NextAsync(cancellationToken).ConfigureAwait(false);
-            return FromInstant(target, plan, instant, worker, null, () => EndAsync(target, worker, taken));
+            plan = WithQuiesce(plan, instant.QuiescedFor, instant.Reply.Text);
+            return FromInstant(target, plan, instant, worker, null, () => EndAsync(target, worker, taken, quiesce));
         }
         catch (Exception failure)
         {
@@ -67,7 +71,7 @@ public sealed partial class CaptureEngine
                 worker.Kill(); // wherever it is: whoever it holds runs at once
             }
 
-            await EndAsync(target, worker, taken).ConfigureAwait(false);
+            await EndAsync(target, worker, taken, quiesce).ConfigureAwait(false);
             throw;
         }
     }
@@ -146,9 +150,11 @@ public sealed partial class CaptureEngine
     }
 
     private async Task<StopLease> StartLeaseAsync(
-        ProcessRef target, TimeSpan timeToLive, TimeSpan maxHold, TimeSpan stopBudget, IDisposable taken, CancellationToken cancellationToken)
+        ProcessRef target, TimeSpan timeToLive, TimeSpan maxHold, TimeSpan stopBudget, IDisposable taken, bool quiesces,
+        CancellationToken cancellationToken)
     {
         _journal.Note(target);
+        SafeFileHandle? quiesce = quiesces ? _quiesceJournals.Open(target) : null;
         WorkerConnection worker = WorkerConnection.Start(
             _options.WorkerExecutable,
             new WorkerRequest
@@ -159,13 +165,14 @@ public sealed partial class CaptureEngine
                 StopBudgetNanoseconds = stopBudget.Ticks * 100,
                 HoldNanoseconds = timeToLive.Ticks * 100,
             },
-            null);
+            quiesceJournal: quiesce);
         try
         {
             using WorkerMessageIn instant = await worker.NextAsync(cancellationToken).ConfigureAwait(false);
             var lease = new StopLease(target, worker, instant, timeToLive, maxHold, async ended =>
             {
                 _leases.TryRemove(ended.Id, out _);
+                _quiesceJournals.Close(target, quiesce);
                 await TidyAsync(target, ended.EndedCleanly).ConfigureAwait(false);
                 taken.Dispose();
             });
@@ -175,16 +182,31 @@ public sealed partial class CaptureEngine
         }
         catch
         {
-            await EndAsync(target, worker, taken).ConfigureAwait(false);
+            await EndAsync(target, worker, taken, quiesce).ConfigureAwait(false);
             throw;
         }
     }
 
-    private async ValueTask EndAsync(ProcessRef target, WorkerConnection worker, IDisposable taken)
+    /// <summary>Says in the plan that the target was quiesced, or why it was not although that was asked for.</summary>
+    private static CapturePlan WithQuiesce(CapturePlan plan, TimeSpan quiescedFor, string notBecause) =>
+        notBecause.Length > 0 ? plan with { Warnings = [.. plan.Warnings, $"not quiesced: {notBecause}"] }
+        : quiescedFor > TimeSpan.Zero
+            ? plan with
+            {
+                Reasons =
+                [
+                    .. plan.Reasons,
+                    string.Create(CultureInfo.InvariantCulture, $"quiesced: its threads ran on one CPU at SCHED_IDLE for the last {quiescedFor.TotalMilliseconds:0.0} ms before the stop"),
+                ],
+            }
+        : plan;
+
+    private async ValueTask EndAsync(ProcessRef target, WorkerConnection worker, IDisposable taken, SafeFileHandle? quiesce)
     {
         _ = worker.Send(new WorkerCommand { Kind = WorkerCommandKind.Release });
         bool clean = await ReleasedCleanlyAsync(worker).ConfigureAwait(false);
         await worker.DisposeAsync().ConfigureAwait(false);
+        _quiesceJournals.Close(target, quiesce);
         await TidyAsync(target, clean).ConfigureAwait(false);
         taken.Dispose();
     }
@@ -229,8 +251,7 @@ public sealed partial class CaptureEngine
         {
             WorkerConnection worker = WorkerConnection.Start(
                 _options.WorkerExecutable,
-                new WorkerRequest { Task = WorkerTask.Reap, Pid = target.Pid, StartTimeTicks = target.StartTimeTicks, ImagePid = image },
-                null);
+                new WorkerRequest { Task = WorkerTask.Reap, Pid = target.Pid, StartTimeTicks = target.StartTimeTicks, ImagePid = image });
             await using (worker.ConfigureAwait(false))
             {
                 try

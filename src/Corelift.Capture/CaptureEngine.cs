@@ -15,6 +15,7 @@ public sealed partial class CaptureEngine : IAsyncDisposable
     private readonly CaptureEngineOptions _options;
     private readonly TargetRegistry _registry;
     private readonly ImageJournal _journal;
+    private readonly QuiesceJournals _quiesceJournals;
     private readonly ConcurrentDictionary<string, StopLease> _leases = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<SnapshotSession, byte> _sessions = new();
 
@@ -25,6 +26,7 @@ public sealed partial class CaptureEngine : IAsyncDisposable
         _options = options;
         _registry = new TargetRegistry(options.MaxCaptures);
         _journal = new ImageJournal(options.StateDirectory);
+        _quiesceJournals = new QuiesceJournals(options.StateDirectory);
     }
 
     /// <summary>Its budgets.</summary>
@@ -119,7 +121,7 @@ public sealed partial class CaptureEngine : IAsyncDisposable
         IDisposable taken = _registry.Take(identity);
         try
         {
-            StopLease lease = await StartLeaseAsync(identity, timeToLive, _options.MaxHold, stopBudget, taken, cancellationToken).ConfigureAwait(false);
+            StopLease lease = await StartLeaseAsync(identity, timeToLive, _options.MaxHold, stopBudget, taken, false, cancellationToken).ConfigureAwait(false);
             return lease;
         }
         catch
@@ -136,11 +138,11 @@ public sealed partial class CaptureEngine : IAsyncDisposable
         : throw new CaptureException(
             CaptureFailure.LeaseNotFound, "there is no such lease: it ran out, was ended, or never was; the process runs");
 
-    /// <summary>Has dead images reaped that an agent before this one left.</summary>
+    /// <summary>Has dead images reaped, and quiesced targets restored, that an agent before this one left.</summary>
     /// <returns>One sentence for each target that was cleaned or could not be.</returns>
     public async Task<IReadOnlyList<string>> CleanUpAsync()
     {
-        var said = new List<string>();
+        List<string> said = _quiesceJournals.RestoreLeftovers();
         foreach (ProcessRef target in _journal.Read())
         {
             string reason = await ReapLeftoversAsync(target).ConfigureAwait(false);

@@ -148,6 +148,9 @@ public sealed record CaptureRequest
 
     /// <summary>Whether the client can write at any place of its core: strategy precopy needs that.</summary>
     public bool SinkCanSeek { get; init; } = true;
+
+    /// <summary>Whether the target's tasks are gathered on one CPU at lowest priority shortly before the stop.</summary>
+    public bool Quiesces { get; init; }
 }
 
 /// <summary>The pause by phase, in nanoseconds; a phase that did not happen is 0.</summary>

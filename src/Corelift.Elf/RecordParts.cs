@@ -16,7 +16,7 @@ public sealed record RecordRound(int Round, ulong MemoryBytes, long Ns);
 /// <summary>When a task stopped.</summary>
 /// <param name="Tid">Its id.</param>
 /// <param name="Name">Its name (comm).</param>
-/// <param name="StoppedAfterNs">Nanoseconds from the first request to stop until the tracer saw it stop.</param>
+/// <param name="StoppedAfterNs">Nanoseconds from the first request to stop until it ran no more; an upper bound.</param>
 public sealed record RecordThreadStop(int Tid, string Name, long StoppedAfterNs);
 
 /// <summary>A half-open range whose bytes may not be of the instant.</summary>

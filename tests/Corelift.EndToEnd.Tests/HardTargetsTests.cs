@@ -10,29 +10,6 @@ public sealed class HardTargetsTests : AgentTest
 {
     private const int SigCont = 18;
 
-    [Theory]
-    [InlineData("fork", 1000)]
-    [InlineData("direct", 1000)]
-    [InlineData("fork", 10_000)]
-    public async Task A_target_of_many_threads_has_each_of_them_in_the_core(string strategy, int count)
-    {
-        using LiveProcess target = LiveProcess.Start("threads", "--count", $"{count}");
-        SnapshotReport report = await SnapshotAsync(target, strategy);
-        await target.CheckAsync();
-
-        Assert.Equal(count + 1, report.Threads);
-        using CoreImage core = new(CorePath);
-        Assert.Equal(count + 1, core.Threads.Distinct().Count());
-        HashSet<int> tids = [.. core.Threads];
-        ulong table = TraceeMemory.Address(target.Facts["table"]);
-        for (ulong entry = table; entry < table + (16 * (ulong)count); entry += 16)
-        {
-            ulong tid = core.ReadWord(entry);
-            Assert.Contains((int)tid, tids);
-            Assert.Equal(TraceeMemory.Word(tid, 7), core.ReadWord(core.ReadWord(entry + 8)));
-        }
-    }
-
     [Theory, MemberData(nameof(Strategies))]
     public async Task Sixty_thousand_VMAs_are_all_there(string strategy)
     {

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using Corelift.Linux.Interop;
+using Corelift.Linux.Scheduling;
 
 namespace Corelift.Linux.Tests;
 
@@ -47,6 +48,20 @@ public sealed class AbiTests
         ("O_CLOEXEC", (ulong)OpenFlags.CloseOnExec),
         ("O_PATH", (ulong)OpenFlags.Path),
         ("SYS_userfaultfd", SyscallNumber.Userfaultfd),
+        ("sizeof(struct sched_attr) >= SCHED_ATTR_SIZE_VER0", 1),
+        ("SCHED_ATTR_SIZE_VER0", (ulong)Marshal.SizeOf<SchedAttributes>()),
+        ("offsetof(struct sched_attr, sched_policy)", Offset<SchedAttributes>(nameof(SchedAttributes.Policy))),
+        ("offsetof(struct sched_attr, sched_flags)", Offset<SchedAttributes>(nameof(SchedAttributes.Flags))),
+        ("offsetof(struct sched_attr, sched_nice)", Offset<SchedAttributes>(nameof(SchedAttributes.Nice))),
+        ("offsetof(struct sched_attr, sched_priority)", Offset<SchedAttributes>(nameof(SchedAttributes.Priority))),
+        ("offsetof(struct sched_attr, sched_runtime)", Offset<SchedAttributes>(nameof(SchedAttributes.Runtime))),
+        ("SCHED_FLAG_RESET_ON_FORK", SchedAttributes.ResetOnForkFlag),
+        ("SCHED_NORMAL", TaskSchedule.Other), ("SCHED_FIFO", TaskSchedule.Fifo), ("SCHED_RR", TaskSchedule.RoundRobin),
+        ("SCHED_BATCH", TaskSchedule.Batch), ("SCHED_IDLE", TaskSchedule.Idle),
+        ("SYS_futex", SyscallNumber.Futex), ("SYS_getpriority", SyscallNumber.Getpriority),
+        ("SYS_sched_setaffinity", SyscallNumber.SchedSetaffinity), ("SYS_sched_getaffinity", SyscallNumber.SchedGetaffinity),
+        ("SYS_sched_setattr", SyscallNumber.SchedSetattr), ("SYS_sched_getattr", SyscallNumber.SchedGetattr),
+        ("sizeof(struct rusage) / sizeof(long)", 18), ("offsetof(struct rusage, ru_nvcsw) / sizeof(long)", 16),
         ("SYS_close_range", 436),
         ("EPERM", (ulong)Errno.NotPermitted), ("ENOENT", (ulong)Errno.NoSuchFile), ("ESRCH", (ulong)Errno.NoSuchTask),
         ("EINTR", (ulong)Errno.Interrupted), ("EIO", (ulong)Errno.InputOutput), ("ENXIO", (ulong)Errno.NoSuchDeviceOrAddress),
@@ -67,7 +82,7 @@ public sealed class AbiTests
     public async Task The_c_compiler_agrees()
     {
         var source = new StringBuilder(
-            "#define _GNU_SOURCE\n#include <dirent.h>\n#include <errno.h>\n#include <fcntl.h>\n#include <stddef.h>\n#include <linux/userfaultfd.h>\n"
+            "#define _GNU_SOURCE\n#include <dirent.h>\n#include <errno.h>\n#include <fcntl.h>\n#include <stddef.h>\n#include <linux/sched.h>\n#include <linux/sched/types.h>\n#include <linux/userfaultfd.h>\n"
             + "#include <sys/ioctl.h>\n#include <sys/resource.h>\n#include <sys/stat.h>\n#include <sys/syscall.h>\n");
         foreach ((string c, ulong value) in s_facts)
         {

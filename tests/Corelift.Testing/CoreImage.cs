@@ -18,11 +18,14 @@ public sealed class CoreImage : IDisposable
     private readonly SafeFileHandle _file;
     private readonly List<(ulong Start, ulong End, ulong FileEnd, long Offset)> _loads = [];
     private readonly List<CoreNote> _notes = [];
+    private readonly Lazy<Dictionary<int, byte[]>> _prStatus;
 
     /// <summary>Reads the headers and notes.</summary>
     public CoreImage(string path)
     {
         _file = File.OpenHandle(path);
+        _prStatus = new(() => _notes.Where(note => note is { Name: "CORE", Type: 1 })
+            .ToDictionary(note => BinaryPrimitives.ReadInt32LittleEndian(note.Content.AsSpan(32)), note => note.Content));
         byte[] header = Bytes(0, HeaderSize);
         long table = BinaryPrimitives.ReadInt64LittleEndian(header.AsSpan(32));
         long count = BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(56));
@@ -50,6 +53,10 @@ public sealed class CoreImage : IDisposable
     /// <summary>Tids of the NT_PRSTATUS notes (pr_pid, at offset 32), in order.</summary>
     public IReadOnlyList<int> Threads =>
         [.. _notes.Where(note => note is { Name: "CORE", Type: 1 }).Select(note => BinaryPrimitives.ReadInt32LittleEndian(note.Content.AsSpan(32)))];
+
+    /// <summary>A thread's stack pointer: the 20th of the registers in its NT_PRSTATUS, which begin at offset 112.</summary>
+    public ulong StackPointer(int tid) =>
+        BinaryPrimitives.ReadUInt64LittleEndian(_prStatus.Value[tid].AsSpan(112 + (19 * 8)));
 
     /// <summary>Whether a PT_LOAD has bytes in the file for the whole range.</summary>
     public bool Holds(AddressSpan range) => Pieces(range, (_, _, _) => { });

@@ -15,6 +15,12 @@ internal static partial class Native
     [LibraryImport("libc", EntryPoint = "tgkill", SetLastError = true)]
     internal static partial int ThreadKill(int pid, int tid, int signal);
 
+    [LibraryImport("libc", EntryPoint = "sched_getscheduler")]
+    internal static partial int GetScheduler(int tid);
+
+    [LibraryImport("libc", EntryPoint = "sched_setscheduler")]
+    internal static partial int SetScheduler(int tid, int policy, ref int priority);
+
     [LibraryImport("libc", EntryPoint = "chown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int ChangeOwner(string path, uint owner, uint group);
 }

@@ -44,6 +44,7 @@ internal static class RequestLimits
                 : (long)Math.Min(wire.PauseCopyLimitBytes, 1UL << 40),
             RateLimitBytesPerSecond = (long)Math.Min(wire.RateLimitBytesPerSecond, 1UL << 40),
             SinkCanSeek = !wire.SinkCannotSeek,
+            Quiesces = wire.Quiesce,
         };
     }
 

@@ -32,6 +32,8 @@ public sealed class StopLease : IAsyncDisposable
         _worker = worker;
         _ended = ended;
         _latestEnd = _started + (maxHold.Ticks * 100);
+        QuiescedFor = instant.QuiescedFor;
+        NotQuiescedBecause = instant.Reply.Text;
         Id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
         _threadBuffer = SharedBuffer.Open(instant.TakeDescriptor(WorkerDescriptors.Threads)!);
         _window = SharedBuffer.Open(instant.TakeDescriptor(WorkerDescriptors.Window)!);
@@ -72,6 +74,10 @@ public sealed class StopLease : IAsyncDisposable
 
     /// <summary>Whether the worker said that all was released; false while it holds the target, and where it was lost.</summary>
     internal bool EndedCleanly => Volatile.Read(ref _stoppedNanoseconds) > 0;
+
+    internal TimeSpan QuiescedFor { get; }
+
+    internal string NotQuiescedBecause { get; }
 
     internal ReportHeader Header { get; }
 

@@ -37,7 +37,8 @@ internal sealed class WorkerConnection : IAsyncDisposable
     internal int Pid => _process.Pid;
 
     /// <summary>Starts a worker and sends its request.</summary>
-    internal static WorkerConnection Start(string executable, WorkerRequest request, SafeFileHandle? spoolFile)
+    internal static WorkerConnection Start(
+        string executable, WorkerRequest request, SafeFileHandle? spoolFile = null, SafeFileHandle? quiesceJournal = null)
     {
         (MessageSocket ours, MessageSocket theirs) = MessageSocket.CreatePair();
         try
@@ -46,8 +47,9 @@ internal sealed class WorkerConnection : IAsyncDisposable
             theirs.Dispose();
             var connection = new WorkerConnection(process, ours);
             request.HasSpoolFile = spoolFile is null ? 0 : 1;
-            ReadOnlySpan<byte> message = WorkerMessage.ToBytes(ref request);
-            _ = spoolFile is null ? ours.TrySend(message) : ours.TrySend(message, spoolFile);
+            request.Quiesces = quiesceJournal is null ? 0 : 1;
+            SafeFileHandle?[] files = [spoolFile, quiesceJournal];
+            _ = ours.TrySend(WorkerMessage.ToBytes(ref request), files.OfType<SafeFileHandle>().ToArray());
             return connection;
         }
         catch
@@ -168,6 +170,9 @@ internal sealed class WorkerMessageIn : IDisposable
     }
 
     internal WorkerReply Reply { get; }
+
+    /// <summary>Of an instant: for how long the target was quiesced before it.</summary>
+    internal TimeSpan QuiescedFor => TimeSpan.FromTicks(Reply.Value / 100);
 
     /// <summary>Whoever took descriptors owns them from now on; the others are closed.</summary>
     internal void KeepTaken() => _keepsTaken = true;

@@ -52,7 +52,7 @@ internal static class HoldTask
         };
         long deadline = MonotonicClock.Nanoseconds + request.HoldNanoseconds;
         clock.StopBegins(deadline);
-        SelfControl.LowerPriority();
+        target.Session.LowerPriority();
         using (SharedBuffer report = CaptureReport.Write(header, new ReportParts(maps, auxv, [], []), new ExtentList()))
         {
             replies.StopBegins(deadline);

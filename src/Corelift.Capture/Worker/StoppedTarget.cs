@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime;
 using Corelift.Capture.Planning;
 using Corelift.Linux;
@@ -32,21 +33,18 @@ internal sealed class StoppedTarget : IDisposable
         Facts = facts;
         _identity = new ProcessRef(directory.Pid, facts.Stat.StartTimeTicks);
         Session = new TraceSession(directory, facts.Status.ThreadCount);
-        int room = facts.Status.ThreadCount + (facts.Status.ThreadCount / 4) + 64;
-        ThreadBuffer = SharedBuffer.Create("corelift-threads", (long)room * ThreadRecords.Stride());
-        Records = new ThreadRecords(ThreadBuffer, 0, ThreadRecords.Stride());
-        RoomForThreads = room;
+        MakeRoom(facts.Status.ThreadCount);
     }
 
     internal TargetFacts Facts { get; }
 
     internal TraceSession Session { get; }
 
-    internal SharedBuffer ThreadBuffer { get; }
+    internal SharedBuffer ThreadBuffer { get; private set; }
 
-    internal ThreadRecords Records { get; }
+    internal ThreadRecords Records { get; private set; }
 
-    internal int RoomForThreads { get; }
+    internal int RoomForThreads { get; private set; }
 
     /// <summary>Why nothing can be called in the target, or null.</summary>
     internal string? NoCallsBecause { get; private set; }
@@ -80,10 +78,17 @@ internal sealed class StoppedTarget : IDisposable
     internal void Stop(long budgetNanoseconds)
     {
         _clock.Watch(Session);
-        Check(Session.SeizeAll(MonotonicClock.Nanoseconds + SeizePatience));
-        Session.LookAhead(Facts.Vmas.ConvertAll(v => v.Vma));
         _holdsGc = TryHoldGc();
-        _ = SelfControl.RaisePriority();
+        Check(Session.SeizeAll(MonotonicClock.Nanoseconds + SeizePatience));
+        if (RoomFor(Session.SeizedCount) > RoomForThreads)
+        {
+            ThreadBuffer.Dispose();
+            MakeRoom(Session.SeizedCount); // many were born since the first look
+        }
+
+        Session.LookAhead(Facts.Vmas.ConvertAll(v => v.Vma));
+        Session.RaisePriority();
+        Quiesce();
         Deadline = MonotonicClock.Nanoseconds + budgetNanoseconds;
         _clock.StopBegins(Deadline);
         _replies.StopBegins(Deadline);
@@ -92,7 +97,8 @@ internal sealed class StoppedTarget : IDisposable
         long stopped = MonotonicClock.Nanoseconds;
         InterruptNanoseconds = stopped - Session.StopStartedAt;
         StoppedCount = Session.StoppedCount;
-        if (_directory.ReadIdentity() != _identity)
+        _replies.QuiescedNanoseconds = Session.QuiescedNanoseconds;
+        if (_directory.ReadLeaderIdentity() != _identity)
         {
             Check(TraceOutcome.TargetExited);
         }
@@ -105,6 +111,24 @@ internal sealed class StoppedTarget : IDisposable
 
         Check(Session.ReadRegisters(Records));
         RegistersNanoseconds = MonotonicClock.Nanoseconds - stopped;
+    }
+
+    private static int RoomFor(int threads) => threads + (threads / 8) + 64;
+
+    [MemberNotNull(nameof(ThreadBuffer), nameof(Records))]
+    private void MakeRoom(int threads)
+    {
+        RoomForThreads = RoomFor(threads + (threads / 8));
+        ThreadBuffer = SharedBuffer.Create("corelift-threads", (long)RoomForThreads * ThreadRecords.Stride());
+        Records = new ThreadRecords(ThreadBuffer, 0, ThreadRecords.Stride());
+    }
+
+    private void Quiesce()
+    {
+        if (_replies.QuiesceJournal is { } journal)
+        {
+            _replies.NotQuiescedBecause = Session.Quiesce(journal) ?? string.Empty;
+        }
     }
 
     /// <summary>Prepares calls in a stopped task, or returns null with the reason in <see cref="NoCallsBecause"/>.</summary>
@@ -128,12 +152,13 @@ internal sealed class StoppedTarget : IDisposable
     internal long Resume()
     {
         long started = Session.StopStartedAt;
-        _ = SelfControl.RaisePriority(); // a hold has lowered it
+        Session.RaisePriority(); // those that run again would hold up the resume of the others
         Session.ResumeAll();
         long ended = MonotonicClock.Nanoseconds;
         _clock.StopEnds();
         Session.Settle();
         SelfControl.LowerPriority();
+        Session.RestoreStragglers();
         ReleaseGc();
         return ended - started;
     }
@@ -173,6 +198,8 @@ internal sealed class StoppedTarget : IDisposable
         Session.ResumeAll();
         _clock.StopEnds();
         Session.Settle();
+        SelfControl.LowerPriority();
+        Session.RestoreStragglers();
         throw Describe(outcome);
     }
 

@@ -9,6 +9,7 @@ namespace Corelift.Capture.Worker;
 /// </summary>
 internal sealed class WorkerClock
 {
+    private const int AboveTracers = 2; // they may hold every CPU
     private const long TickNanoseconds = 2_000_000;
     private const long GraceNanoseconds = 30_000_000;
     private const long GraceWithoutAgent = 2_000_000_000;
@@ -38,7 +39,7 @@ internal sealed class WorkerClock
 
     private void Run()
     {
-        _ = SelfControl.RaisePriority();
+        _ = SelfControl.RaisePriority(AboveTracers);
         long agentGoneAt = 0;
         while (true)
         {

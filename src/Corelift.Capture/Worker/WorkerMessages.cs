@@ -35,6 +35,9 @@ internal struct WorkerRequest
     internal long SpoolLimitBytes;
     internal int ImagePid;
     internal int HasSpoolFile;
+
+    /// <summary>Whether to quiesce: the last descriptor is then the journal of schedules.</summary>
+    internal int Quiesces;
 }
 
 /// <summary>Later messages to a worker.</summary>
@@ -78,7 +81,10 @@ internal enum WorkerReplyKind
     /// <summary>The stop begins now; Value is its deadline in nanoseconds of CLOCK_MONOTONIC.</summary>
     StopBegins = 1,
 
-    /// <summary>Capture: the target runs again. Stop: the target is stopped. With the report and descriptors.</summary>
+    /// <summary>
+    /// Capture: the target runs again. Stop: the target is stopped. With the report and descriptors. Value: nanoseconds for
+    /// which the target was quiesced; text: why it was not.
+    /// </summary>
     Instant = 2,
 
     /// <summary>Answer to Read: Value bytes are in the window.</summary>

@@ -39,13 +39,13 @@ public static class WorkerProgram
         }
 
         var clock = new WorkerClock(agent);
-        var replies = new WorkerReplies(agent);
+        var replies = new WorkerReplies(agent) { QuiesceJournal = request.Quiesces != 0 && descriptors.Count > 0 ? descriptors[^1] : null };
         try
         {
             switch (request.Task)
             {
                 case WorkerTask.Capture:
-                    CaptureTask.Run(request, replies, clock, descriptors.Count > 0 ? descriptors[0] : null);
+                    CaptureTask.Run(request, replies, clock, request.HasSpoolFile != 0 && descriptors.Count > 0 ? descriptors[0] : null);
                     break;
                 case WorkerTask.Stop:
                     HoldTask.Run(request, replies, clock);

@@ -11,6 +11,15 @@ internal sealed class WorkerReplies
 
     internal WorkerReplies(MessageSocket agent) => _agent = agent;
 
+    /// <summary>The journal of schedules that came with the request, or null where the target is not to be quiesced.</summary>
+    internal SafeFileHandle? QuiesceJournal { get; init; }
+
+    /// <summary>For how long the target was quiesced; said with the instant.</summary>
+    internal long QuiescedNanoseconds { get; set; }
+
+    /// <summary>Why it was not, where that was asked for.</summary>
+    internal string NotQuiescedBecause { get; set; } = string.Empty;
+
     /// <summary>Sent right before the first request to stop, so that the agent can enforce the deadline from outside.</summary>
     internal void StopBegins(long deadline)
     {
@@ -36,7 +45,7 @@ internal sealed class WorkerReplies
 
     private void HandOver(WorkerReplyKind kind, ReadOnlySpan<(WorkerDescriptors Which, SafeFileHandle? Handle)> descriptors)
     {
-        var reply = new WorkerReply { Kind = kind };
+        var reply = new WorkerReply { Kind = kind, Value = QuiescedNanoseconds, Text = NotQuiescedBecause };
         var handles = new List<SafeFileHandle>();
         foreach ((WorkerDescriptors which, SafeFileHandle? handle) in descriptors)
         {

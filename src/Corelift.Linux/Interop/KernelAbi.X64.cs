@@ -24,7 +24,11 @@ internal static class SyscallNumber
     internal const int Clone = 56;          // clone
     internal const int Wait4 = 61;          // wait4
     internal const int RtSigtimedwait = 128;// rt_sigtimedwait
+    internal const int Getpriority = 140;   // getpriority
     internal const int Prctl = 157;         // prctl
+    internal const int Futex = 202;         // futex
+    internal const int SchedSetaffinity = 203; // sched_setaffinity
+    internal const int SchedGetaffinity = 204; // sched_getaffinity
     internal const int IoGetevents = 208;   // io_getevents
     internal const int Semtimedop = 220;    // semtimedop
     internal const int ExitGroup = 231;     // exit_group
@@ -39,6 +43,8 @@ internal static class SyscallNumber
     internal const int Recvmmsg = 299;      // recvmmsg
     internal const int Sendmmsg = 307;      // sendmmsg
     internal const int Kcmp = 312;          // kcmp
+    internal const int SchedSetattr = 314;  // sched_setattr
+    internal const int SchedGetattr = 315;  // sched_getattr
     internal const int Userfaultfd = 323;   // userfaultfd
     internal const int IoPgetevents = 333;  // io_pgetevents
     internal const int IoUringEnter = 426;  // io_uring_enter
@@ -167,4 +173,23 @@ internal struct PtracePeekSigInfo
     internal ulong Offset;
     internal uint Flags;
     internal int Count;
+}
+
+/// <summary>struct sched_attr of sched_setattr(2), in its first version (SCHED_ATTR_SIZE_VER0, 48 bytes): without utilisation clamps.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct SchedAttributes
+{
+    internal const uint FirstSizeBytes = 48;        // SCHED_ATTR_SIZE_VER0
+    internal const ulong ResetOnForkFlag = 1;       // SCHED_FLAG_RESET_ON_FORK
+
+    internal uint SizeBytes;
+    internal uint Policy;
+    internal ulong Flags;
+    internal int Nice;
+    internal uint Priority;
+
+    /// <summary>SCHED_DEADLINE: runtime; of fair policies the time slice (Linux 6.12), in nanoseconds.</summary>
+    internal ulong Runtime;
+    internal ulong Deadline;
+    internal ulong Period;
 }

@@ -14,10 +14,10 @@ public static unsafe class SelfControl
     /// Raises the calling thread to SCHED_FIFO, or to nice -20 where that is refused (a v1 cpu cgroup without a real-time
     /// budget).
     /// </summary>
+    /// <param name="priority">Among SCHED_FIFO threads the higher one runs first.</param>
     /// <returns>Whether SCHED_FIFO was granted.</returns>
-    public static bool RaisePriority()
+    public static bool RaisePriority(int priority = 1)
     {
-        int priority = 1;
         if (LibC.SchedSetscheduler(0, Fifo, &priority) == 0)
         {
             return true;

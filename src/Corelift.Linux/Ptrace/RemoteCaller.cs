@@ -232,7 +232,8 @@ internal sealed class RemoteCaller
         {
             for (int i = 0; i < session.StoppedCount; i++)
             {
-                if (Rank(ref session.At(i)) == rank && IsUsable(ref session.At(i), code) && !session.IsFiltered(i))
+                // Only what this thread has seized takes its requests.
+                if (session.At(i).Owner == 0 && Rank(ref session.At(i)) == rank && IsUsable(ref session.At(i), code) && !session.IsFiltered(i))
                 {
                     return i;
                 }

@@ -21,7 +21,7 @@ internal sealed unsafe class TaskClock
     internal void Measure(IEnumerable<int> processors)
     {
         byte* allowed = stackalloc byte[AffinityBytes];
-        int length = LibC.OwnAffinity(AffinityBytes, allowed);
+        int length = LibC.SchedGetaffinity(0, allowed, AffinityBytes);
         byte* one = stackalloc byte[AffinityBytes];
         foreach (int processor in processors)
         {
@@ -32,13 +32,13 @@ internal sealed unsafe class TaskClock
 
             new Span<byte>(one, AffinityBytes).Clear();
             one[processor / 8] = (byte)(1 << (processor % 8));
-            if (LibC.SetOwnAffinity((nuint)length, one) == 0 && MeasureHere() is { } lag)
+            if (LibC.SchedSetaffinity(0, one, length) && MeasureHere() is { } lag)
             {
                 _lags[processor] = lag;
             }
         }
 
-        _ = length > 0 ? LibC.SetOwnAffinity((nuint)length, allowed) : 0;
+        _ = length > 0 && LibC.SchedSetaffinity(0, allowed, length);
     }
 
     /// <summary>The CLOCK_MONOTONIC time of a CPU's own time, never too early; false where its lag is not known.</summary>

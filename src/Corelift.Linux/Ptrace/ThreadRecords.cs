@@ -58,7 +58,7 @@ public sealed class ThreadRecords
     /// <summary>Signal that was being delivered, or 0.</summary>
     public int CurrentSignal(int index) => BinaryPrimitives.ReadInt32LittleEndian(Record(index)[SignalOffset..]);
 
-    /// <summary>Nanoseconds from the first request to stop until the tracer saw the task stopped.</summary>
+    /// <summary>Nanoseconds from the first request to stop until the task ran no more; an upper bound.</summary>
     public long StoppedAfterNanoseconds(int index) => BinaryPrimitives.ReadInt64LittleEndian(Record(index)[StoppedAfterOffset..]);
 
     /// <summary>Blocked signals, bit n-1 for signal n.</summary>

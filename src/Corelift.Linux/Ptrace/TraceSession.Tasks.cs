@@ -1,5 +1,4 @@
 using Corelift.Linux.Procfs;
-using Corelift.Linux.Processes;
 using TaskStatus = Corelift.Linux.Procfs.TaskStatus;
 
 namespace Corelift.Linux.Ptrace;
@@ -7,7 +6,21 @@ namespace Corelift.Linux.Ptrace;
 /// <content>Seizing and waiting, task by task.</content>
 public sealed partial class TraceSession
 {
-    private TraceOutcome SeizeNew(bool interrupt, out bool found)
+    private const int TasksPerTurn = 16;
+
+    private enum SeizeMode
+    {
+        /// <summary>As listed, by the whole team.</summary>
+        InOrder,
+
+        /// <summary>By the whole team at raised priority; tasks that run now first, as they will be interrupted in this order.</summary>
+        RunningFirst,
+
+        /// <summary>By the calling thread alone, which interrupts each at once.</summary>
+        Interrupt,
+    }
+
+    private TraceOutcome SeizeNew(SeizeMode mode, out bool found)
     {
         found = false;
         List<int> tids;
@@ -20,120 +33,63 @@ public sealed partial class TraceSession
             return TraceOutcome.TargetExited;
         }
 
+        if (mode == SeizeMode.RunningFirst)
+        {
+            new RunningTasks(_directory).MoveToFront(tids);
+            RaisePriority();
+        }
+
+        int first = _count;
         foreach (int tid in tids)
         {
-            if (!_known.Add(tid))
+            if (_known.Add(tid))
             {
-                continue;
+                AddFound(tid, mode == SeizeMode.Interrupt ? 0 : (_count - first) / TasksPerTurn % _teamSize);
             }
+        }
 
-            Errno errno = Seize(tid);
-            if (errno == Errno.None)
+        if (mode == SeizeMode.Interrupt)
+        {
+            SeizeShare(0);
+            InterruptShare(0);
+            if (_classes is not null)
             {
-                found = true;
-                if (interrupt)
-                {
-                    RequestStop(ref _tracees[_count - 1]);
-                }
+                RestoreShare(0); // born of a quiesced task, and as slow
             }
-            else if (errno != Errno.NoSuchTask && TaskState(tid) is not ('Z' or 'X' or '\0'))
+        }
+        else
+        {
+            RunStep(TeamStep.Seize);
+        }
+
+        return CheckSeized(first, out found);
+    }
+
+    private void AddFound(int tid, int owner)
+    {
+        if (_count == _tracees.Length)
+        {
+            Array.Resize(ref _tracees, _tracees.Length * 2);
+        }
+
+        _tracees[_count] = new Tracee { Tid = tid, Owner = owner, State = TraceeState.Found };
+        Volatile.Write(ref _count, _count + 1);
+    }
+
+    private TraceOutcome CheckSeized(int first, out bool found)
+    {
+        found = false;
+        for (int i = first; i < _count; i++)
+        {
+            Errno errno = _tracees[i].Failure;
+            found |= errno == Errno.None;
+            if (errno is not (Errno.None or Errno.NoSuchTask) && TaskState(_tracees[i].Tid) is not ('Z' or 'X' or '\0'))
             {
-                return Explain(tid);
+                return Explain(_tracees[i].Tid);
             }
         }
 
         return TraceOutcome.Done;
-    }
-
-    private Errno Seize(int tid)
-    {
-        Volatile.Write(ref _seizingSince, MonotonicClock.Nanoseconds);
-        Errno errno = PtraceCalls.Seize(tid, TargetOptions);
-        Volatile.Write(ref _seizingSince, 0);
-        if (errno == Errno.None)
-        {
-            if (_count == _tracees.Length)
-            {
-                Array.Resize(ref _tracees, _tracees.Length * 2);
-            }
-
-            _known.Add(tid);
-            _tracees[_count] = new Tracee { Tid = tid, State = TraceeState.Seized };
-            Volatile.Write(ref _count, _count + 1);
-        }
-
-        return errno;
-    }
-
-    private static void RequestStop(ref Tracee tracee)
-    {
-        tracee.State = TraceeState.StopRequested; // a task that has gone shows in the wait
-        _ = PtraceCalls.Interrupt(tracee.Tid);
-    }
-
-    private TraceOutcome WaitForStops(long deadline)
-    {
-        long relax = FirstRelaxNanoseconds;
-        while (true)
-        {
-            int pending = 0;
-            for (int i = 0; i < _count; i++)
-            {
-                if (_tracees[i].State == TraceeState.StopRequested && !TryTakeStop(ref _tracees[i], out bool execed))
-                {
-                    if (execed)
-                    {
-                        BlamedTid = _tracees[i].Tid;
-                        return TraceOutcome.TargetExeced;
-                    }
-
-                    pending++;
-                    BlamedTid = _tracees[i].Tid;
-                }
-            }
-
-            if (pending == 0)
-            {
-                BlamedTid = 0;
-                return TraceOutcome.Done;
-            }
-
-            if (MonotonicClock.Nanoseconds > deadline)
-            {
-                return TraceOutcome.DeadlinePassed;
-            }
-
-            MonotonicClock.Relax(relax);
-            relax = Math.Min(relax + (relax / 4), LongestRelaxNanoseconds);
-        }
-    }
-
-    private static bool TryTakeStop(ref Tracee tracee, out bool execed)
-    {
-        execed = false;
-        if (!PtraceCalls.TryWait(tracee.Tid, out PtraceStop stop, out Errno errno))
-        {
-            if (errno == Errno.NoChild)
-            {
-                tracee.State = TraceeState.Gone;
-                return true;
-            }
-
-            return false;
-        }
-
-        if (stop is { Kind: PtraceStopKind.Event, Event: PtraceStop.EventExec })
-        {
-            tracee.State = TraceeState.Stopped; // to be detached
-            execed = true;
-            return false;
-        }
-
-        tracee.State = stop.IsStopped ? TraceeState.Stopped : TraceeState.Gone;
-        tracee.Kind = stop.Kind;
-        tracee.Signal = stop.Signal;
-        tracee.StoppedAt = MonotonicClock.Nanoseconds;
-        return true;
     }
 
     /// <summary>Whether the process has no task besides the stopped ones (and an exited leader, which stays counted).</summary>
@@ -178,41 +134,50 @@ public sealed partial class TraceSession
         }
     }
 
-    /// <summary>Moves the stopped tasks to the front and computes the skew.</summary>
+    /// <summary>Moves the stopped tasks to the front.</summary>
     private void Compact()
     {
         int stopped = 0;
-        long first = long.MaxValue;
-        long last = 0;
         for (int i = 0; i < _count; i++)
         {
             if (_tracees[i].State == TraceeState.Stopped)
             {
                 (_tracees[stopped], _tracees[i]) = (_tracees[i], _tracees[stopped]);
-                first = Math.Min(first, _tracees[stopped].StoppedAt);
-                last = Math.Max(last, _tracees[stopped].StoppedAt);
                 IsGroupStopped |= _tracees[stopped].Kind == PtraceStopKind.GroupStop;
                 stopped++;
             }
         }
 
         StoppedCount = stopped;
-        SkewNanoseconds = stopped > 0 ? Math.Max(0, last - first) : 0;
+    }
+
+    private void MeasureSkew()
+    {
+        long first = long.MaxValue;
+        long last = 0;
+        for (int i = 0; i < StoppedCount; i++)
+        {
+            first = Math.Min(first, _tracees[i].StoppedAt);
+            last = Math.Max(last, _tracees[i].StoppedAt);
+        }
+
+        SkewNanoseconds = Math.Max(0, last - first);
     }
 
     /// <summary>
     /// Tasks that were seized but never stopped cannot be detached: their tracer's end releases them, without a stop.
     /// </summary>
-    private void ReleaseRunning()
+    private bool AnyRunning()
     {
         for (int i = 0; i < _count; i++)
         {
-            ref Tracee tracee = ref _tracees[i];
-            if (tracee.State is TraceeState.Seized or TraceeState.StopRequested)
+            if (_tracees[i].State is TraceeState.Seized or TraceeState.StopRequested)
             {
-                HasRunningTracees = true;
+                return true;
             }
         }
+
+        return false;
     }
 
     /// <summary>Whether seized tasks remain that only the end of this thread can release.</summary>

@@ -5,15 +5,15 @@ using Corelift.Linux.Processes;
 namespace Corelift.Linux.Ptrace;
 
 /// <summary>
-/// All tasks of one process, seized by the calling OS thread: stopped together, resumed together. The kernel keys the
-/// tracer relation by thread (ptrace(2), "Description"), so every member but <see cref="ReapForExec"/> belongs to the thread
-/// that made the first call. Whenever that thread ends, however it ends, the kernel detaches every task and it runs on:
-/// PTRACE_O_EXITKILL is never set on a target.
+/// All tasks of one process, seized by the calling OS thread and, where there are many, by helpers that take a share each:
+/// stopped together, resumed together. The kernel keys the tracer relation by thread (ptrace(2), "Description"), so every
+/// member but <see cref="ReapForExec"/> belongs to the thread that made the first call. Whenever a tracer thread ends,
+/// however it ends, the kernel detaches its tasks and they run on: PTRACE_O_EXITKILL is never set on a target.
 /// </summary>
 public sealed partial class TraceSession : IDisposable
 {
     private const PtraceOptions TargetOptions = PtraceOptions.TraceSysGood | PtraceOptions.TraceExec;
-    private const long FirstRelaxNanoseconds = 20_000;
+    private const long ShortestRelaxNanoseconds = 20_000;
     private const long LongestRelaxNanoseconds = 500_000;
 
     private readonly ProcessDirectory _directory;
@@ -22,7 +22,12 @@ public sealed partial class TraceSession : IDisposable
     private readonly InterruptedCalls _calls;
     private Tracee[] _tracees;
     private int _count;
-    private long _seizingSince;
+    private TracerTeam? _team;
+    private readonly long[] _seizingSince;
+    private readonly MemberResult[] _results;
+    private readonly int _teamSize;
+    private long _deadline;
+    private ThreadRecords? _records;
 
     /// <summary>A session for the process that <paramref name="directory"/> names; nothing is touched yet.</summary>
     /// <param name="directory">Its /proc directory.</param>
@@ -32,16 +37,25 @@ public sealed partial class TraceSession : IDisposable
         _directory = directory;
         _calls = new InterruptedCalls(directory);
         _tracees = new Tracee[Math.Max(64, expectedThreads + (expectedThreads / 4))];
+        _teamSize = TracerTeam.SizeFor(expectedThreads);
+        _seizingSince = new long[_teamSize];
+        _results = new MemberResult[_teamSize];
     }
 
     /// <summary>When the first request to stop was made, in nanoseconds of CLOCK_MONOTONIC; 0 before.</summary>
     public long StopStartedAt { get; private set; }
 
-    /// <summary>Time between the first and the last task's stop, in nanoseconds.</summary>
+    /// <summary>
+    /// Time between the first and the last task's stop, in nanoseconds; from <see cref="ReadRegisters"/> on. An upper bound:
+    /// how long one task may still have run when another was already kept from running.
+    /// </summary>
     public long SkewNanoseconds { get; private set; }
 
     /// <summary>The task that an outcome other than Done is about, or 0.</summary>
     public int BlamedTid { get; private set; }
+
+    /// <summary>Number of tasks that were found, seized or gone since.</summary>
+    public int SeizedCount => _count;
 
     /// <summary>Number of stopped tasks; their indices run from 0.</summary>
     public int StoppedCount { get; private set; }
@@ -51,19 +65,31 @@ public sealed partial class TraceSession : IDisposable
 
     internal ProcessDirectory Directory => _directory;
 
-    /// <summary>Seizes every task until a pass over /proc/PID/task finds no new one. Stops nobody.</summary>
+    /// <summary>
+    /// Seizes every task until a pass over /proc/PID/task finds no new one. Stops nobody. Leaves the calling thread's priority
+    /// raised where that took no longer than a moment: among a thousand busy threads every request would wait its turn.
+    /// </summary>
     /// <param name="deadline">In nanoseconds of CLOCK_MONOTONIC.</param>
     public TraceOutcome SeizeAll(long deadline)
     {
-        while (true)
+        const long LongestRaised = 100_000_000;
+        _team = _teamSize > 1 ? new TracerTeam(_teamSize, Work) : null;
+        long started = MonotonicClock.Nanoseconds;
+        for (bool first = true; ; first = false)
         {
-            TraceOutcome outcome = SeizeNew(interrupt: false, out bool found);
+            TraceOutcome outcome = SeizeNew(first ? SeizeMode.RunningFirst : SeizeMode.InOrder, out bool found);
             if (outcome != TraceOutcome.Done || !found)
             {
                 return outcome;
             }
 
-            if (MonotonicClock.Nanoseconds > deadline)
+            long now = MonotonicClock.Nanoseconds;
+            if (now - started > LongestRaised)
+            {
+                LowerPriority();
+            }
+
+            if (now > deadline)
             {
                 return TraceOutcome.DeadlinePassed;
             }
@@ -73,8 +99,9 @@ public sealed partial class TraceSession : IDisposable
     /// <summary>Seizes one task alone; for work that needs a single thread of the target.</summary>
     public TraceOutcome SeizeOne(int tid)
     {
-        Errno errno = Seize(tid);
-        return errno switch
+        AddFound(tid, owner: 0);
+        SeizeFound(0, ref _tracees[_count - 1]);
+        return _tracees[_count - 1].Failure switch
         {
             Errno.None => TraceOutcome.Done,
             Errno.NoSuchTask => TraceOutcome.TargetExited,
@@ -95,18 +122,23 @@ public sealed partial class TraceSession : IDisposable
     /// <param name="wholeProcess">Whether tasks that were born meanwhile are looked for; false after <see cref="SeizeOne"/>.</param>
     public TraceOutcome StopAll(long deadline, bool wholeProcess = true)
     {
-        StopStartedAt = MonotonicClock.Nanoseconds;
-        for (int i = 0; i < _count; i++)
+        _deadline = deadline;
+        if (_classes is not null)
         {
-            RequestStop(ref _tracees[i]);
+            InterruptQuiesced();
+        }
+        else
+        {
+            StopStartedAt = MonotonicClock.Nanoseconds;
+            RunStep(TeamStep.Interrupt);
         }
 
-        TraceOutcome outcome = WaitForStops(deadline);
-        long relax = FirstRelaxNanoseconds;
+        TraceOutcome outcome = WaitForStops();
+        long relax = ShortestRelaxNanoseconds;
         while (outcome == TraceOutcome.Done && wholeProcess && !IsComplete())
         {
-            outcome = SeizeNew(interrupt: true, out bool found);
-            outcome = outcome == TraceOutcome.Done ? WaitForStops(deadline) : outcome;
+            outcome = SeizeNew(SeizeMode.Interrupt, out bool found);
+            outcome = outcome == TraceOutcome.Done ? WaitForStops() : outcome;
             if (!found)
             {
                 // Tasks in the middle of their exit are counted until they are released.
@@ -128,87 +160,40 @@ public sealed partial class TraceSession : IDisposable
     /// <summary>Thread id of a stopped task.</summary>
     public int Tid(int index) => _tracees[index].Tid;
 
-    /// <summary>Copies register sets, signal masks and siginfo of every stopped task.</summary>
+    /// <summary>Copies register sets and signal masks of every stopped task, and siginfo where a signal brought it there.</summary>
     /// <param name="records">Receives one record per task; must have room for <see cref="StoppedCount"/>.</param>
-    public unsafe TraceOutcome ReadRegisters(ThreadRecords records)
+    public TraceOutcome ReadRegisters(ThreadRecords records)
     {
-        for (int i = 0; i < StoppedCount; i++)
-        {
-            ref Tracee tracee = ref _tracees[i];
-            int generalLength = ThreadRecords.GeneralBytes;
-            int xstateLength = records.MaxXStateBytes;
-            Errno errno;
-            ulong blocked;
-            bool hasSigInfo;
-            fixed (byte* general = records.GeneralBuffer(i), xstate = records.XStateBuffer(i), sigInfo = records.SigInfoBuffer(i))
-            {
-                errno = PtraceCalls.GetRegisterSet(tracee.Tid, NoteType.PrStatus, general, ref generalLength);
-                if (errno == Errno.None)
-                {
-                    tracee.Registers = *(UserRegs*)general;
-                }
-
-                _ = PtraceCalls.GetRegisterSet(tracee.Tid, NoteType.X86XState, xstate, ref xstateLength);
-                _ = PtraceCalls.GetSignalMask(tracee.Tid, out blocked);
-                hasSigInfo = PtraceCalls.GetSignalInfo(tracee.Tid, sigInfo) == Errno.None;
-            }
-
-            if (errno != Errno.None || generalLength != ThreadRecords.GeneralBytes)
-            {
-                BlamedTid = tracee.Tid;
-                return errno == Errno.NoSuchTask ? TraceOutcome.TargetExited : TraceOutcome.UnsupportedArchitecture;
-            }
-
-            tracee.Blocked = blocked;
-            tracee.HasRegisters = true;
-            _calls.Prepare(ref tracee);
-            int flags = (tracee.Kind == PtraceStopKind.GroupStop ? 1 : 0) | (hasSigInfo ? 2 : 0);
-            int signal = tracee.Kind == PtraceStopKind.SignalDelivery ? tracee.Signal : 0;
-            records.SetHeader(i, tracee.Tid, flags, signal, xstateLength, tracee.StoppedAt - StopStartedAt, blocked);
-        }
-
-        return TraceOutcome.Done;
+        _records = records;
+        RunStep(TeamStep.Read);
+        MeasureSkew();
+        return FirstFailure();
     }
 
     /// <summary>
     /// Lets every task run on as if it had not been stopped: each with the signal that was on its way to it, and calls that
-    /// our stop would make fail with EINTR set up to be made again. Group-stopped tasks stay stopped.
+    /// our stop would make fail with EINTR set up to be made again. Group-stopped tasks stay stopped. Helpers end with it.
     /// </summary>
     public void ResumeAll()
     {
         // First those that run on: who sleeps again anyway loses nothing by a few microseconds more.
-        for (int i = 0; i < _count; i++)
-        {
-            if (_tracees[i].State == TraceeState.Stopped && !_calls.IsHeldBack(_tracees[i]))
-            {
-                Release(ref _tracees[i]);
-            }
-        }
-
+        RunStep(TeamStep.Resume);
         _calls.BeginShortening(_tracees.AsSpan(0, _count));
-        for (int i = _count - 1; i >= 0; i--) // the main thread last, as remaining times are put on its stack
-        {
-            if (_tracees[i].State == TraceeState.Stopped)
-            {
-                _calls.Shorten(ref _tracees[i]);
-                Release(ref _tracees[i]);
-            }
-        }
-
-        ReleaseRunning();
+        RunStep(TeamStep.ResumeShortened);
+        RunStep(TeamStep.ResumeRest);
+        _team?.End();
+        HasRunningTracees |= AnyRunning();
         StoppedCount = 0;
     }
 
     /// <summary>What is left to do for calls that were made again; right after the resume.</summary>
     public void Settle() => _calls.Settle();
 
-    private void Release(ref Tracee tracee)
-    {
-        _calls.Recheck(ref tracee);
-        int signal = tracee.Kind == PtraceStopKind.SignalDelivery ? tracee.Signal : 0;
-        _ = PtraceCalls.Detach(tracee.Tid, signal); // ESRCH: killed while stopped, so nothing is left to release
-        tracee.State = TraceeState.Gone;
-    }
+    /// <summary>Raises all tracer threads to SCHED_FIFO, or as near to it as the kernel lets them.</summary>
+    public void RaisePriority() => RunStep(TeamStep.RaisePriority);
+
+    /// <summary>Puts all tracer threads back.</summary>
+    public void LowerPriority() => RunStep(TeamStep.LowerPriority);
 
     /// <summary>
     /// Called from another thread while the tracer may hang in PTRACE_SEIZE: an execve waits for every other task of its
@@ -219,8 +204,14 @@ public sealed partial class TraceSession : IDisposable
     public void ReapForExec(long now)
     {
         const long Patience = 10_000_000;
-        long since = Volatile.Read(ref _seizingSince);
-        if (since == 0 || now - since < Patience)
+        bool hangs = false;
+        for (int member = 0; member < _seizingSince.Length; member++)
+        {
+            long since = Volatile.Read(ref _seizingSince[member]);
+            hangs |= since != 0 && now - since >= Patience;
+        }
+
+        if (!hangs)
         {
             return;
         }
@@ -236,9 +227,10 @@ public sealed partial class TraceSession : IDisposable
         }
     }
 
-    /// <summary>Returns buffers. Tasks that are still stopped are left to the end of the thread.</summary>
+    /// <summary>Returns buffers, and ends the helpers. Tasks that are still stopped are left to the end of the thread.</summary>
     public void Dispose()
     {
+        _team?.Dispose();
         _buffer.Dispose();
         _calls.Dispose();
     }

@@ -4,6 +4,8 @@ namespace Corelift.Linux.Ptrace;
 
 internal enum TraceeState
 {
+    /// <summary>Listed, and not seized yet.</summary>
+    Found,
     Seized,
     StopRequested,
     Stopped,
@@ -14,9 +16,26 @@ internal enum TraceeState
 internal struct Tracee
 {
     internal int Tid;
+
+    /// <summary>Member of the team that seized it: the only one whose requests the kernel takes.</summary>
+    internal int Owner;
     internal TraceeState State;
+
+    /// <summary>Its class among the schedules of a quiesced process, from 1; 0 where it is not quiesced.</summary>
+    internal int ScheduleClass;
+
+    /// <summary>Whether it could not run from <see cref="InterruptedAt"/> on, wherever it was.</summary>
+    internal bool IsHeld;
+
+    /// <summary>How its seizing went.</summary>
+    internal Errno Failure;
     internal PtraceStopKind Kind;
     internal int Signal;
+
+    /// <summary>When the request to stop had been made: a task that was not on a CPU has not moved since.</summary>
+    internal long InterruptedAt;
+
+    /// <summary>When the tracer saw it stopped; from <see cref="TraceSession.ReadRegisters"/> on, a closer bound.</summary>
     internal long StoppedAt;
     internal ulong Blocked;
     internal bool HasRegisters;
