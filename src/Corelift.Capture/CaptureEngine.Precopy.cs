@@ -58,7 +58,7 @@ public sealed partial class CaptureEngine
         try
         {
             using WorkerMessageIn tracking = await worker.NextAsync(cancellationToken).ConfigureAwait(false);
-            var live = new PrecopyCapture(target, worker, tracking, TryOpen(target));
+            var live = new PrecopyCapture(target, worker, tracking, TryOpen(target)) { PlannedReasons = plan.Reasons };
             bool handedOver = false;
             return new CaptureUnderWay(
                 plan,

@@ -111,6 +111,7 @@ public sealed partial class CaptureEngine
         })
         {
             Rounds = live?.Rounds ?? [],
+            ReasonsSincePlan = live is null ? [] : [.. plan.Reasons.Except(live.PlannedReasons)],
         };
         instant.KeepTaken();
         return session;

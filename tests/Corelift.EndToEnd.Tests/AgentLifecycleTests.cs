@@ -31,8 +31,10 @@ public sealed class AgentLifecycleTests : IDisposable
     [Theory]
     [InlineData(0u, "fork")]
     [InlineData(0u, "direct")]
+    [InlineData(0u, "precopy")]
     [InlineData(65534u, "fork")]
     [InlineData(65534u, "direct")]
+    [InlineData(65534u, "precopy")]
     public async Task Two_capabilities_are_enough_for_a_target_of_any_user(uint agentUid, string strategy)
     {
         await using AgentProcess agent = await AgentProcess.StartAsync(new AgentOptions { Uid = agentUid });

@@ -91,7 +91,7 @@ public sealed class BadInputTests : AgentTest
         { "unknown content", new CaptureOptions { Content = (Content)99 }, StatusCode.InvalidArgument },
         { "unknown strategy", new CaptureOptions { Strategy = (Strategy)99 }, StatusCode.InvalidArgument },
         { "unknown packing", new CaptureOptions { Compression = (Compression)99 }, StatusCode.InvalidArgument },
-        { "precopy, which is not built yet", new CaptureOptions { Strategy = Strategy.Precopy }, StatusCode.Unimplemented },
+        { "precopy into a pipe", new CaptureOptions { Strategy = Strategy.Precopy, SinkCannotSeek = true }, StatusCode.FailedPrecondition },
         { "negative budget", new CaptureOptions { StopBudget = Duration.FromTimeSpan(TimeSpan.FromSeconds(-1)) }, StatusCode.InvalidArgument },
     };
 

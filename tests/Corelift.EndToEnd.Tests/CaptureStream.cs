@@ -14,7 +14,8 @@ public sealed class CaptureStream
 {
     private readonly XxHash3 _digest = new();
     private readonly List<CaptureResponse.PartOneofCase> _order = [];
-    private ulong _bytes, _packed, _chunks, _nextAddress, _holeBytes;
+    private ulong _bytes, _packed, _chunks, _nextAddress, _holeBytes, _zeroBytes, _nextZero;
+    private uint _round;
 
     /// <summary>First message.</summary>
     public CaptureStarted Started { get; private set; } = new();
@@ -24,6 +25,9 @@ public sealed class CaptureStream
 
     /// <summary>All threads.</summary>
     public List<StoppedThread> Threads { get; } = [];
+
+    /// <summary>VMAs of before the stop; strategy precopy only.</summary>
+    public List<CapturedVma> LiveVmas { get; } = [];
 
     /// <summary>All VMAs.</summary>
     public List<CapturedVma> Vmas { get; } = [];
@@ -63,8 +67,18 @@ public sealed class CaptureStream
             case CaptureResponse.PartOneofCase.Started:
                 Started = message.Started;
                 break;
+            case CaptureResponse.PartOneofCase.LiveVmas:
+                LiveVmas.AddRange(message.LiveVmas.Vmas);
+                _round = message.LiveVmas.IsLast ? 1u : 0u;
+                break;
             case CaptureResponse.PartOneofCase.Instant:
                 Instant = message.Instant;
+                (_round, _nextAddress) = (0, 0);
+                break;
+            case CaptureResponse.PartOneofCase.Zero:
+                Assert.True(message.Zero.Range.Start >= _nextZero, "zeros ascend");
+                _nextZero = message.Zero.Range.End;
+                _zeroBytes += message.Zero.Range.End - message.Zero.Range.Start;
                 break;
             case CaptureResponse.PartOneofCase.Threads:
                 Threads.AddRange(message.Threads.Threads);
@@ -94,7 +108,13 @@ public sealed class CaptureStream
         Assert.Equal((int)chunk.LengthBytes, bytes.Length);
         Assert.InRange(chunk.LengthBytes, 1u, 1u << 20);
         Assert.Equal(0ul, chunk.Address % TraceeMemory.PageSize);
-        Assert.True(chunk.Address >= _nextAddress, "chunks ascend and do not overlap");
+        if (chunk.Round == _round + 1 && _round > 0)
+        {
+            (_round, _nextAddress) = (chunk.Round, 0);
+        }
+
+        Assert.Equal(_round, chunk.Round);
+        Assert.True(chunk.Address >= _nextAddress, "chunks of a round ascend and do not overlap");
         _nextAddress = chunk.Address + chunk.LengthBytes;
         Span<byte> head = stackalloc byte[16];
         BinaryPrimitives.WriteUInt64LittleEndian(head, chunk.Address);
@@ -127,9 +147,10 @@ public sealed class CaptureStream
     {
         Assert.NotNull(Trailer);
         CaptureResponse.PartOneofCase[] phases = [.. _order.Select(Phase).Where((phase, at) => at == 0 || phase != Phase(_order[at - 1]))];
+        CaptureResponse.PartOneofCase[] live = LiveVmas.Count > 0 ? [CaptureResponse.PartOneofCase.LiveVmas, CaptureResponse.PartOneofCase.Memory] : [];
         Assert.Equal(
             [
-                CaptureResponse.PartOneofCase.Started, CaptureResponse.PartOneofCase.Instant, CaptureResponse.PartOneofCase.Threads,
+                CaptureResponse.PartOneofCase.Started, .. live, CaptureResponse.PartOneofCase.Instant, CaptureResponse.PartOneofCase.Threads,
                 CaptureResponse.PartOneofCase.Vmas, CaptureResponse.PartOneofCase.Memory, CaptureResponse.PartOneofCase.Trailer,
             ],
             phases);
@@ -139,12 +160,13 @@ public sealed class CaptureStream
         Assert.Equal(_chunks, Trailer.ChunkCount);
         Assert.Equal(_packed, Trailer.PackedBytes);
         Assert.Equal(_holeBytes, Trailer.HoleBytes);
+        Assert.Equal(_zeroBytes, Trailer.ZeroBytes);
         Assert.Equal(_digest.GetCurrentHashAsUInt64(), Trailer.Digest);
-        Assert.All(Vmas, vma => AssertCovered(vma));
+        Assert.All(Vmas.Concat(LiveVmas), AssertCovered);
     }
 
     private static CaptureResponse.PartOneofCase Phase(CaptureResponse.PartOneofCase part) =>
-        part == CaptureResponse.PartOneofCase.Hole ? CaptureResponse.PartOneofCase.Memory : part;
+        part is CaptureResponse.PartOneofCase.Hole or CaptureResponse.PartOneofCase.Zero ? CaptureResponse.PartOneofCase.Memory : part;
 
     private static void AssertCovered(CapturedVma vma)
     {

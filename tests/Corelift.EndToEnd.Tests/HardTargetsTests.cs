@@ -171,8 +171,10 @@ public sealed class HardTargetsTests : AgentTest
     [Theory]
     [InlineData("fork", "nondumpable")]
     [InlineData("direct", "nondumpable")]
+    [InlineData("precopy", "nondumpable")]
     [InlineData("fork", "setuid_other")]
     [InlineData("direct", "setuid_other")]
+    [InlineData("auto", "setuid_other")]
     public async Task A_non_dumpable_target_has_a_core(string strategy, string tracee)
     {
         using LiveProcess target = LiveProcess.Start(tracee, "--mib", "4");

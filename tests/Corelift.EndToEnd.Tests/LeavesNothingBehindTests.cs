@@ -33,11 +33,14 @@ public sealed class LeavesNothingBehindTests : AgentTest
         await SnapshotUnharmedAsync(target, "fork", content);
         File.Delete(CorePath);
         await SnapshotUnharmedAsync(target, "direct", content);
+        File.Delete(CorePath);
+        await SnapshotUnharmedAsync(target, "precopy", content);
     }
 
     [Theory]
     [InlineData(Strategy.Fork)]
     [InlineData(Strategy.Direct)]
+    [InlineData(Strategy.Precopy)]
     public async Task A_capture_cancelled_after_any_message_leaves_nothing(Strategy strategy)
     {
         using LiveProcess target = LiveProcess.Start("canary", "--threads", "4", "--mib", "64");
@@ -70,7 +73,7 @@ public sealed class LeavesNothingBehindTests : AgentTest
         PlanResponse plan = await new SnapshotService.SnapshotServiceClient(channel).PlanAsync(new PlanRequest
         {
             Ref = new ProcessRef { Pid = (uint)target.Pid },
-            Options = new CaptureOptions { Strategy = strategy == "fork" ? Strategy.Fork : Strategy.Direct },
+            Options = new CaptureOptions { Strategy = Enum.Parse<Strategy>(strategy, ignoreCase: true) },
         });
 
         Assert.True(plan.Plan.Bytes.TotalBytes >= 64 << 20);
@@ -90,12 +93,15 @@ public sealed class LeavesNothingBehindTests : AgentTest
         {
             await target.AskAsync("reset");
             SnapshotReport report = await SnapshotAsync(target, strategy);
-            long gap = await target.AskNumberAsync("gap", "gap_us");
+            string answer = await target.AskAsync("gap");
+            long[] gaps = [LiveProcess.NumberIn(answer, "gap_us"), LiveProcess.NumberIn(answer, "stopped_us")];
             File.Delete(CorePath);
-            seen.Add($"reported {report.PauseMicroseconds} us, seen {gap} us");
-            if (Math.Abs(gap - report.PauseMicroseconds) <= Math.Max(1000, gap / 5))
+            seen.Add($"reported {report.PauseMicroseconds} us, {answer}");
+
+            // With what it waited for a CPU, or without; the scheduler may add to either, so the best of five counts.
+            if (gaps.Any(gap => Math.Abs(gap - report.PauseMicroseconds) <= Math.Max(1000, gap / 5)))
             {
-                return; // the scheduler may add to what one spinner sees, so the best of five counts
+                return;
             }
         }
 

@@ -100,14 +100,22 @@ public sealed class MemoryIsExactTests : AgentTest
     [InlineData(Compression.Zstd)]
     public async Task The_stream_keeps_the_contract_with_every_packing(Compression compression)
     {
+        foreach (Strategy strategy in (Strategy[])[Strategy.Fork, Strategy.Precopy])
+        {
+            await KeepsTheContractAsync(compression, strategy);
+        }
+    }
+
+    private async Task KeepsTheContractAsync(Compression compression, Strategy strategy)
+    {
         using LiveProcess target = LiveProcess.Start("canary", "--mib", "8", "--threads", "3", "--zero-mib", "4");
         using GrpcChannel channel = Agent.Connect();
-        CaptureRequest request = CaptureStream.Request(target, Strategy.Fork);
+        CaptureRequest request = CaptureStream.Request(target, strategy);
         request.Options.Compression = compression;
 
         CaptureStream stream = await CaptureStream.ReadAsync(channel, request);
         Assert.Equal(4, stream.Threads.Count);
-        Assert.Equal(Strategy.Fork, stream.Instant.Strategy);
+        Assert.Equal(strategy, stream.Instant.Strategy);
         Assert.True(stream.Trailer!.MemoryBytes >= 8 << 20);
         Assert.All(stream.Threads, thread => Assert.Contains(thread.RegisterSets, set => set is { NoteType: 1, Data.Length: 216 }));
         await target.CheckAsync();

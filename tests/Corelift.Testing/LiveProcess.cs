@@ -97,11 +97,10 @@ public sealed class LiveProcess : IDisposable
     }
 
     /// <summary>Sends a command and returns the number that it answered under a key.</summary>
-    public async Task<long> AskNumberAsync(string command, string key)
-    {
-        string answer = await AskAsync(command);
-        return long.Parse(Pairs(answer)[key], CultureInfo.InvariantCulture);
-    }
+    public async Task<long> AskNumberAsync(string command, string key) => NumberIn(await AskAsync(command), key);
+
+    /// <summary>The number under a key of an answer.</summary>
+    public static long NumberIn(string answer, string key) => long.Parse(Pairs(answer)[key], CultureInfo.InvariantCulture);
 
     /// <summary>Has the tracee look at itself.</summary>
     /// <exception cref="TestingException">It found harm; the message is what it says.</exception>

@@ -61,7 +61,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
 
         // Where there are no live rounds, what goes wrong with the stop is said before anything else is.
         SnapshotSession? session = capture.Live is null ? await capture.TakeInstantAsync(context.CancellationToken) : null;
-        await stream.WriteAsync(new CaptureResponse { Started = Started(id, process, capture.Plan, wanted.Content) }, context.CancellationToken);
+        await stream.WriteAsync(new CaptureResponse { Started = Started(id, process, session?.Plan ?? capture.Plan, wanted.Content) }, context.CancellationToken);
         if (capture.Live is { } live)
         {
             await WriteRoundsAsync(live, chunks, pacer, stream, context.CancellationToken);
@@ -182,7 +182,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
             WasGroupStopped = session.WasGroupStopped,
         };
         instant.Setup = session.Setup > TimeSpan.Zero ? Duration.FromTimeSpan(session.Setup) : null;
-        instant.Reasons.AddRange(session.Reasons);
+        instant.Reasons.AddRange(session.Reasons.Concat(session.ReasonsSincePlan));
         instant.Rounds.AddRange(session.Rounds.Select(round => round.ToWire()));
         PausePhases phases = session.Phases;
         AddPhase(instant, "interrupt", phases.Interrupt);

@@ -14,7 +14,7 @@ namespace Corelift.Capture.Sessions;
 /// </summary>
 public sealed class PrecopyCapture : IAsyncDisposable
 {
-    private const ulong LittleBytes = 16UL << 20;
+    private const ulong LittleBytes = 8UL << 20;
     private const int MostRounds = 10;
     private const double EnoughShrinking = 0.7;
 
@@ -56,6 +56,9 @@ public sealed class PrecopyCapture : IAsyncDisposable
 
     /// <summary>Whether the stop was asked for.</summary>
     internal bool IsStopping { get; private set; }
+
+    /// <summary>Reasons of the plan that went out before the rounds.</summary>
+    internal required IReadOnlyList<string> PlannedReasons { get; init; }
 
     internal LiveCoverage Coverage => _coverage;
 

@@ -47,6 +47,9 @@ public sealed class SnapshotSession : IAsyncDisposable
     /// <summary>Why not all of the memory could be read; null for a whole snapshot.</summary>
     public string? PartialBecause => _guard?.Dropped;
 
+    /// <summary>Strategy precopy: what the plan says by now that it did not when it was sent.</summary>
+    public IReadOnlyList<string> ReasonsSincePlan { get; internal init; } = [];
+
     /// <summary>Strategy precopy: the rounds before the stop.</summary>
     public IReadOnlyList<LiveRound> Rounds { get; internal init; } = [];
 

@@ -96,11 +96,12 @@ internal sealed class PauseCopier : IDisposable
     /// <param name="mem">The stopped target's mem file, or null.</param>
     /// <param name="memory">The stopped target by process_vm_readv, used where there is no mem file.</param>
     /// <param name="deadline">In nanoseconds of CLOCK_MONOTONIC.</param>
+    /// <param name="whileStopped">Whether the helpers, at raised priority, take part: not while the target runs.</param>
     /// <returns>False where the deadline passed.</returns>
-    internal bool CopyAll(SafeFileHandle? mem, ProcessMemory memory, long deadline)
+    internal bool CopyAll(SafeFileHandle? mem, ProcessMemory memory, long deadline, bool whileStopped = true)
     {
         (_mem, _memory, _deadline, _nextExtent) = (mem, memory, deadline, _copied);
-        int helpers = _extents.Count - _copied > 4 ? _helpers.Length : 0;
+        int helpers = whileStopped && _extents.Count - _copied > 4 ? _helpers.Length : 0;
         _finished.Reset(helpers + 1);
         if (helpers > 0)
         {

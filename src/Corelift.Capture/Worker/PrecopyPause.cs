@@ -12,7 +12,7 @@ namespace Corelift.Capture.Worker;
 /// <summary>What strategy precopy does around and in the stop: copies what is written, or makes an image where that is too much.</summary>
 internal sealed class PrecopyPause : IDisposable
 {
-    private const long LeastRoom = 16L << 20;
+    private const long LeastRoom = 24L << 20;
     private const long LittleBytes = 256L << 10;
     private const int MostLocalRounds = 8;
     private const double CopyBytesPerNanosecond = 2;
@@ -23,6 +23,7 @@ internal sealed class PrecopyPause : IDisposable
     private readonly TrackedMemory _memory;
     private readonly WrittenScanner _scanner;
     private readonly PauseCopier _copier;
+    private readonly PagePresence _presence;
     private readonly List<PageRun> _carried = new(64);
     private readonly List<PageRun> _found = new(1024);
     private readonly PageRunList _foundOne = new(1024);
@@ -54,6 +55,7 @@ internal sealed class PrecopyPause : IDisposable
         long length = Math.Clamp(roomBytes, LeastRoom, Math.Max(LeastRoom, Math.Min(most, request.SpoolLimitBytes))) + PauseCopyBytes();
         Buffer = SharedBuffer.Create("corelift-pause-copy", length);
         _copier = new PauseCopier(Buffer);
+        _presence = new PagePresence(target.Facts, memory.Files.Pagemap, target.Facts.Directory.Tid);
         _scanner = new WrittenScanner(memory.Files.Pagemap!);
         _scanner.SetRegions(_regions);
     }
@@ -85,7 +87,7 @@ internal sealed class PrecopyPause : IDisposable
         {
             Check(_scanner.Scan(take: false));
             long bytes = (long)_scanner.Present.TotalBytes;
-            if (bytes <= LittleBytes || bytes > last * EnoughShrinking || bytes > (Buffer.LengthBytes - _copier.UsedBytes) / 2)
+            if (bytes <= LittleBytes || bytes > last * EnoughShrinking || bytes > Buffer.LengthBytes - _copier.UsedBytes)
             {
                 return;
             }
@@ -102,18 +104,28 @@ internal sealed class PrecopyPause : IDisposable
         if (!runs.IsEmpty)
         {
             _ = Add(runs, _carried);
-            _ = _copier.CopyAll(_memory.Files.Memory, new ProcessMemory(_target.Facts.Directory.Tid), long.MaxValue);
+            _ = _copier.CopyAll(_memory.Files.Memory, new ProcessMemory(_target.Facts.Directory.Tid), long.MaxValue, whileStopped: false);
         }
     }
+
+    /// <summary>Every task has stopped: what was written is looked for from now on, beside everything else.</summary>
+    internal void BeginScan() => _scanner.Begin();
 
     /// <summary>Copies what was written since, or makes an image. The target is stopped, and still is afterwards.</summary>
     /// <returns>The image, or null.</returns>
     internal ProcessImage? Run()
     {
         long started = MonotonicClock.Nanoseconds;
-        ReadMaps();
-        Check(_scanner.Scan(take: false));
+        bool changed = HaveMapsChanged();
         FindOthers();
+        Check(_scanner.Complete());
+        if (changed)
+        {
+            _scanner.SetRegions(_regions);
+            _scanner.Begin();
+            Check(_scanner.Complete());
+        }
+
         _scanNanoseconds = MonotonicClock.Nanoseconds - started;
 
         started = MonotonicClock.Nanoseconds;
@@ -156,15 +168,17 @@ internal sealed class PrecopyPause : IDisposable
     }
 
     /// <summary>The target's maps are mostly what they were a moment ago; only if not, all is planned anew.</summary>
-    private void ReadMaps()
+    private bool HaveMapsChanged()
     {
         byte[] maps = _target.Facts.Directory.ReadFile("maps");
         if (_request.Content == CaptureContent.Stacks || !maps.AsSpan().SequenceEqual(_maps))
         {
             _maps = maps;
             (_vmas, _regions) = Plan(maps);
-            _scanner.SetRegions(_regions);
+            return true;
         }
+
+        return false;
     }
 
     private (List<Vma> Vmas, List<CaptureRegion> Regions) Plan(byte[] maps)
@@ -210,7 +224,6 @@ internal sealed class PrecopyPause : IDisposable
     private void FindOthers()
     {
         _found.Clear();
-        var presence = new PagePresence(_target.Facts, _memory.Files.Pagemap, _target.Session.Tid(0));
         for (int i = 0; i < _regions.Count; i++)
         {
             if (_regions[i].Source != RegionSource.PauseCopy)
@@ -219,7 +232,7 @@ internal sealed class PrecopyPause : IDisposable
             }
 
             _foundOne.Clear();
-            if (presence.TryFind(_regions[i], _vmas[_regions[i].VmaIndex], _foundOne))
+            if (_presence.TryFind(_regions[i], _vmas[_regions[i].VmaIndex], _foundOne))
             {
                 _found.AddRange(_foundOne.Runs);
             }

@@ -77,7 +77,7 @@ internal static class PrecopyTask
         }
 
         pause.CopyWhileRunning();
-        target.Stop(request.StopBudgetNanoseconds);
+        target.Stop(request.StopBudgetNanoseconds, pause.BeginScan);
         ProcessImage? image;
         try
         {

@@ -74,8 +74,10 @@ internal sealed class StoppedTarget : IDisposable
     }
 
     /// <summary>Seizes and stops every task, and reads its registers.</summary>
+    /// <param name="budgetNanoseconds">Longest stop.</param>
+    /// <param name="whenStopped">Called as soon as every task has stopped, before registers are read.</param>
     /// <exception cref="CaptureException">It did not work; the end of this thread resumes whoever is stopped.</exception>
-    internal void Stop(long budgetNanoseconds)
+    internal void Stop(long budgetNanoseconds, Action? whenStopped = null)
     {
         _clock.Watch(Session);
         _holdsGc = TryHoldGc();
@@ -94,6 +96,7 @@ internal sealed class StoppedTarget : IDisposable
         _replies.StopBegins(Deadline);
         StoppedAtUnixNanoseconds = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100;
         Check(Session.StopAll(Deadline));
+        whenStopped?.Invoke();
         long stopped = MonotonicClock.Nanoseconds;
         InterruptNanoseconds = stopped - Session.StopStartedAt;
         StoppedCount = Session.StoppedCount;

@@ -18,7 +18,7 @@ internal sealed class WrittenScanner : IDisposable
     private readonly WrittenShare[] _shares;
     private readonly Thread[] _helpers;
     private readonly SemaphoreSlim _start = new(0);
-    private PageRun[] _slices = [];
+    private ScanSlice[] _slices = [];
     private int _sliceCount;
     private int _nextSlice;
     private int _running;
@@ -57,7 +57,7 @@ internal sealed class WrittenScanner : IDisposable
     /// <summary>Cuts the tracked regions into slices; to be called whenever they have changed.</summary>
     internal void SetRegions(List<CaptureRegion> regions)
     {
-        var slices = new List<PageRun>();
+        var slices = new List<ScanSlice>();
         for (int i = 0; i < regions.Count;)
         {
             if (regions[i].Source != RegionSource.Tracked)
@@ -72,9 +72,9 @@ internal sealed class WrittenScanner : IDisposable
                 end = regions[i].End;
             }
 
-            for (; start < end; start += Math.Min(SliceBytes, end - start))
+            for (ulong at = start; at < end; at += Math.Min(SliceBytes, end - at))
             {
-                slices.Add(new PageRun(start, start + Math.Min(SliceBytes, end - start)));
+                slices.Add(new ScanSlice(at, at + Math.Min(SliceBytes, end - at), at == start ? end : at));
             }
         }
 
@@ -86,21 +86,33 @@ internal sealed class WrittenScanner : IDisposable
         }
     }
 
-    /// <summary>Looks at all slices. Allocates nothing unless there are very many runs.</summary>
+    /// <summary>Looks at all slices with the calling thread alone, while the target runs.</summary>
     /// <param name="take">Whether what is found counts as not written to from now on.</param>
     /// <returns>None, or why the kernel did not answer.</returns>
     internal Errno Scan(bool take)
     {
-        _take = take;
-        _nextSlice = 0;
-        _failed = 0;
+        Prepare(take, helpers: 0);
+        return Complete();
+    }
+
+    /// <summary>
+    /// In the pause: has the helpers begin, while the calling thread does other things. They run at its priority, as every CPU
+    /// is free that the target used. Allocates nothing unless there are very many runs; so <see cref="Complete"/>.
+    /// </summary>
+    internal void Begin()
+    {
         int helpers = _sliceCount > 1 ? _helpers.Length : 0;
-        Volatile.Write(ref _running, helpers + 1);
+        Prepare(take: false, helpers);
         if (helpers > 0)
         {
             _start.Release(helpers);
         }
+    }
 
+    /// <summary>Looks at what is left, waits for the helpers, and brings what all found into one order.</summary>
+    /// <returns>None, or why the kernel did not answer.</returns>
+    internal Errno Complete()
+    {
         ScanSlices(_shares[0]);
         while (Volatile.Read(ref _running) > 0)
         {
@@ -123,8 +135,20 @@ internal sealed class WrittenScanner : IDisposable
         _start.Dispose();
     }
 
+    private void Prepare(bool take, int helpers)
+    {
+        (_take, _nextSlice, _failed) = (take, 0, 0);
+        foreach (WrittenShare share in _shares)
+        {
+            share.Clear();
+        }
+
+        Volatile.Write(ref _running, helpers + 1);
+    }
+
     private void Help(WrittenShare share)
     {
+        _ = SelfControl.RaisePriority();
         while (true)
         {
             _start.Wait();
@@ -133,14 +157,12 @@ internal sealed class WrittenScanner : IDisposable
                 return;
             }
 
-            _ = SelfControl.RaisePriority();
             ScanSlices(share);
         }
     }
 
     private void ScanSlices(WrittenShare share)
     {
-        share.Clear();
         for (int i = Interlocked.Increment(ref _nextSlice) - 1; i < _sliceCount && _failed == 0; i = Interlocked.Increment(ref _nextSlice) - 1)
         {
             Errno result = share.Scan(i, _slices[i], _take);

@@ -4,6 +4,12 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Corelift.Capture.Worker;
 
+/// <summary>A piece of the address space for one thread to look at.</summary>
+/// <param name="Start">First address.</param>
+/// <param name="End">End.</param>
+/// <param name="SpanEnd">Up to where mappings without a tracker are looked for: only by the first slice of tracked neighbours, in one request.</param>
+internal readonly record struct ScanSlice(ulong Start, ulong End, ulong SpanEnd);
+
 /// <summary>What one thread of <see cref="WrittenScanner"/> found, by slice. Its slices come in ascending order.</summary>
 internal sealed class WrittenShare(SafeFileHandle pagemap)
 {
@@ -32,7 +38,7 @@ internal sealed class WrittenShare(SafeFileHandle pagemap)
     internal void Rewind() => _at = 0;
 
     /// <summary>Looks at one slice.</summary>
-    internal Errno Scan(int slice, PageRun range, bool take)
+    internal Errno Scan(int slice, ScanSlice range, bool take)
     {
         Errno result = take ? _pagemap.TakeWritten(range.Start, range.End, _scratch, _present) : Find(range);
         _slices[_count++] = new Slice(slice, _written.Count, _untracked.Count, _present.Count);
@@ -63,7 +69,7 @@ internal sealed class WrittenShare(SafeFileHandle pagemap)
         }
     }
 
-    private Errno Find(PageRun range)
+    private Errno Find(ScanSlice range)
     {
         _scratch.Clear();
         Errno result = _pagemap.FindWritten(range.Start, range.End, _scratch);
@@ -73,7 +79,7 @@ internal sealed class WrittenShare(SafeFileHandle pagemap)
             result = FindPresent();
         }
 
-        return result == Errno.None ? _pagemap.FindUntracked(range.Start, range.End, _untracked) : result;
+        return result == Errno.None && range.SpanEnd > range.Start ? _pagemap.FindUntracked(range.Start, range.SpanEnd, _untracked) : result;
     }
 
     /// <summary>Few runs are looked at one by one: mostly they are holes, and what lies between them was not written to.</summary>

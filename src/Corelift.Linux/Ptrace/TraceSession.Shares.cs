@@ -245,9 +245,7 @@ public sealed partial class TraceSession
             tracee.Registers = *(UserRegs*)general;
             _ = PtraceCalls.GetRegisterSet(tracee.Tid, NoteType.X86XState, xstate, ref xstateLength);
             _ = PtraceCalls.GetSignalMask(tracee.Tid, out tracee.Blocked);
-
-            // The siginfo of our own interrupt says nothing.
-            hasSigInfo = tracee.Kind != PtraceStopKind.Interrupted && PtraceCalls.GetSignalInfo(tracee.Tid, sigInfo) == Errno.None;
+            hasSigInfo = PtraceCalls.GetSignalInfo(tracee.Tid, sigInfo) == Errno.None;
         }
 
         tracee.HasRegisters = true;

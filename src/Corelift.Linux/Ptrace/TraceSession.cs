@@ -160,7 +160,7 @@ public sealed partial class TraceSession : IDisposable
     /// <summary>Thread id of a stopped task.</summary>
     public int Tid(int index) => _tracees[index].Tid;
 
-    /// <summary>Copies register sets and signal masks of every stopped task, and siginfo where a signal brought it there.</summary>
+    /// <summary>Copies register sets, signal masks and siginfo of every stopped task.</summary>
     /// <param name="records">Receives one record per task; must have room for <see cref="StoppedCount"/>.</param>
     public TraceOutcome ReadRegisters(ThreadRecords records)
     {
