@@ -58,7 +58,7 @@ public sealed class PrecopyCapture : IAsyncDisposable
     internal bool IsStopping { get; private set; }
 
     /// <summary>Reasons of the plan that went out before the rounds.</summary>
-    internal required IReadOnlyList<string> PlannedReasons { get; init; }
+    internal IReadOnlyList<string> PlannedReasons { get; init; } = [];
 
     internal LiveCoverage Coverage => _coverage;
 
