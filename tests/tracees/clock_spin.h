@@ -15,7 +15,7 @@
 #define CLOCK_SPIN_LOOK_NS 20000
 
 static atomic_long largest_gap_ns, largest_stopped_ns;
-static atomic_bool clock_spin_forget;
+static atomic_bool clock_spin_forget, clock_spin_started;
 
 static int64_t clock_spin_waited_ns(int schedstat)
 {
@@ -38,6 +38,7 @@ static void *spin_on_clock(void *unused)
 {
     int schedstat = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
     int64_t previous = tracee_now_ns(), waited = clock_spin_waited_ns(schedstat);
+    atomic_store(&clock_spin_started, true);
     for (;;) {
         int64_t now = tracee_now_ns();
         if (atomic_load_explicit(&clock_spin_forget, memory_order_relaxed)) {
@@ -53,6 +54,14 @@ static void *spin_on_clock(void *unused)
         previous = now;
     }
     return unused;
+}
+
+/* Returns once its descriptor is open: a target that says READY changes nothing by itself. */
+static inline void clock_spin_start(void)
+{
+    tracee_thread(spin_on_clock, NULL, 0);
+    while (!atomic_load(&clock_spin_started))
+        sched_yield();
 }
 
 static inline bool clock_spin_command(const char *line)

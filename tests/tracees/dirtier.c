@@ -85,7 +85,7 @@ int main(int argc, char **argv)
     start = tracee_map(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
     tracee_fill(start, bytes, 0);
     sleepers_start((size_t)tracee_number(argc, argv, "--threads", 0));
-    tracee_thread(spin_on_clock, NULL, 0);
+    clock_spin_start();
     began_ns = tracee_now_ns();
     for (long i = 0; i < writers && mbps > 0; i++)
         tracee_thread(dirty_pages, (void *)(intptr_t)i, 0);

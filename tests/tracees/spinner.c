@@ -57,7 +57,7 @@ int main(int argc, char **argv)
         tracee_fill(dirty_start, dirty_bytes, 0);
         tracee_thread(dirty_pages, NULL, 0);
     }
-    tracee_thread(spin_on_clock, NULL, 0);
+    clock_spin_start();
     ranges_print(range_text, sizeof range_text);
     sleepers_print(sleeper_text, sizeof sleeper_text);
     tracee_ready("%sdirty=%p-%p %s", range_text, (void *)dirty_start, (void *)(dirty_start + dirty_bytes), sleeper_text);
