@@ -16,7 +16,7 @@ public sealed class PrecopyCapture : IAsyncDisposable
 {
     private const ulong LittleBytes = 8UL << 20;
     private const int MostRounds = 10;
-    private const double EnoughShrinking = 0.7;
+    private const double EnoughShrinking = 0.5;
 
     private readonly WorkerConnection _worker;
     private readonly SnapshotSources _sources;
@@ -24,7 +24,7 @@ public sealed class PrecopyCapture : IAsyncDisposable
     private readonly LiveCoverage _coverage;
     private readonly List<LiveRound> _rounds = [];
     private readonly ProcessRef _target;
-    private ulong _written = ulong.MaxValue;
+    private ulong _written;
     private bool _prepares;
 
     internal PrecopyCapture(ProcessRef target, WorkerConnection worker, WorkerMessageIn tracking, ProcessDirectory? directory)
@@ -70,9 +70,9 @@ public sealed class PrecopyCapture : IAsyncDisposable
             return true;
         }
 
-        ulong last = _rounds.Count == 1 ? ulong.MaxValue : _written;
+        // Where the target writes faster than the wire takes it, the worker's own rounds, at the speed of memory, do better.
         _written = Guarded(_reader.MeasureWritten);
-        bool wants = _written > LittleBytes && _written < last * EnoughShrinking && _rounds.Count < MostRounds;
+        bool wants = _written > LittleBytes && _written < _rounds[^1].MemoryBytes * EnoughShrinking && _rounds.Count < MostRounds;
         if (!_prepares)
         {
             // The worker looks at the target once more while the next round is read.

@@ -16,20 +16,18 @@ internal static class PauseExtents
             return extents;
         }
 
-        var pages = new SortedDictionary<ulong, long>();
-        for (int i = 0; i < extents.Count; i++)
-        {
-            PauseExtent extent = extents[i];
-            for (ulong at = 0; at < extent.LengthBytes; at += PageBytes)
-            {
-                pages[extent.Address + at] = extent.Offset + (long)at;
-            }
-        }
-
+        (ulong Address, long Offset)[] pages = Pages(extents);
+        Array.Sort(pages);
         var result = new ExtentList();
         PauseExtent last = default;
-        foreach ((ulong address, long offset) in pages)
+        for (int i = 0; i < pages.Length; i++)
         {
+            (ulong address, long offset) = pages[i];
+            if (i + 1 < pages.Length && pages[i + 1].Address == address)
+            {
+                continue; // the buffer is filled from its start on: the copy behind is the newer one
+            }
+
             bool follows = last.LengthBytes is > 0 and < PauseCopier.PieceBytes
                 && last.Address + last.LengthBytes == address && last.Offset + (long)last.LengthBytes == offset;
             if (follows)
@@ -63,6 +61,27 @@ internal static class PauseExtents
         }
 
         return [.. result];
+    }
+
+    private static (ulong Address, long Offset)[] Pages(ExtentList extents)
+    {
+        ulong count = 0;
+        for (int i = 0; i < extents.Count; i++)
+        {
+            count += extents[i].LengthBytes / PageBytes;
+        }
+
+        var pages = new (ulong Address, long Offset)[count];
+        int next = 0;
+        for (int i = 0; i < extents.Count; i++)
+        {
+            for (ulong at = 0; at < extents[i].LengthBytes; at += PageBytes)
+            {
+                pages[next++] = (extents[i].Address + at, extents[i].Offset + (long)at);
+            }
+        }
+
+        return pages;
     }
 
     private static bool IsAscending(ExtentList extents)

@@ -14,9 +14,11 @@ internal sealed class PrecopyPause : IDisposable
 {
     private const long LeastRoom = 24L << 20;
     private const long LittleBytes = 256L << 10;
-    private const int MostLocalRounds = 8;
+    private const int MostLocalRounds = 16;
     private const double CopyBytesPerNanosecond = 2;
     private const double EnoughShrinking = 0.7;
+    private const int MostStalls = 3;
+    private const int LocalNice = -5;
 
     private readonly WorkerRequest _request;
     private readonly StoppedTarget _target;
@@ -51,8 +53,7 @@ internal sealed class PrecopyPause : IDisposable
         _maps = target.Facts.Directory.ReadFile("maps");
         (_vmas, _regions) = Plan(_maps);
         memory.TrackNew(_maps, _vmas, _regions);
-        long most = canFork ? (long)(_forkNanoseconds * CopyBytesPerNanosecond) : request.SpoolLimitBytes;
-        long length = Math.Clamp(roomBytes, LeastRoom, Math.Max(LeastRoom, Math.Min(most, request.SpoolLimitBytes))) + PauseCopyBytes();
+        long length = Math.Clamp(roomBytes, LeastRoom, Math.Max(LeastRoom, request.SpoolLimitBytes)) + PauseCopyBytes();
         Buffer = SharedBuffer.Create("corelift-pause-copy", length);
         _copier = new PauseCopier(Buffer);
         _presence = new PagePresence(target.Facts, memory.Files.Pagemap, target.Facts.Directory.Tid);
@@ -81,22 +82,26 @@ internal sealed class PrecopyPause : IDisposable
     /// </summary>
     internal void CopyWhileRunning()
     {
+        SelfControl.SetNice(LocalNice); // on a busy host the target would write faster than we get to copy
         Copy(_memory.TakenLocally); // by an earlier try, whose copies are gone
         long last = long.MaxValue;
-        for (int round = 0; round < MostLocalRounds; round++)
+        for (int round = 0, stalls = 0; round < MostLocalRounds && stalls < MostStalls; round++)
         {
             Check(_scanner.Scan(take: false));
             long bytes = (long)_scanner.Present.TotalBytes;
-            if (bytes <= LittleBytes || bytes > last * EnoughShrinking || bytes > Buffer.LengthBytes - _copier.UsedBytes)
+            if (bytes <= LittleBytes || bytes > Buffer.LengthBytes - _copier.UsedBytes)
             {
-                return;
+                break;
             }
 
+            stalls += bytes > last * EnoughShrinking ? 1 : 0;
             last = bytes;
             Check(_scanner.Scan(take: true));
             _memory.TakenLocally = PauseExtents.Union(_memory.TakenLocally, _scanner.Present.Runs);
             Copy(_scanner.Present.Runs);
         }
+
+        SelfControl.SetNice(0);
     }
 
     private void Copy(ReadOnlySpan<PageRun> runs)

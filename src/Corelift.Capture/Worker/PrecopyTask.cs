@@ -14,6 +14,7 @@ namespace Corelift.Capture.Worker;
 internal static class PrecopyTask
 {
     private const int MostStops = 2;
+    private const long MuchBytes = 16L << 20;
 
     internal static void Run(WorkerRequest request, WorkerReplies replies, WorkerClock clock)
     {
@@ -34,7 +35,8 @@ internal static class PrecopyTask
             return;
         }
 
-        long room = 4 * prepare.Value;
+        // Where the rounds over the wire did not come down to little, the ones from here on have the spool of strategy direct.
+        long room = prepare.Value <= MuchBytes ? 0 : (long)(facts.Status.ResidentBytes + (facts.Status.ResidentBytes / 4));
         for (int stops = 1; ; stops++)
         {
             long wanted = TryInstant(request, replies, clock, memory, facts.Stat.StackStart, room, isFirst: stops == 1, memory.SetupNanoseconds);

@@ -14,6 +14,7 @@ internal sealed class WrittenScanner : IDisposable
     private const ulong SliceBytes = 32UL << 20;
     private const int MostHelpers = 3;
     private const int RunsAhead = 16 * 1024;
+    private const int MuchPerSlice = 4;
 
     private readonly WrittenShare[] _shares;
     private readonly Thread[] _helpers;
@@ -25,6 +26,7 @@ internal sealed class WrittenScanner : IDisposable
     private volatile int _failed;
     private volatile bool _ending;
     private bool _take;
+    private bool _expectsMuch; // from what the last look found
 
     /// <summary>Starts the threads.</summary>
     /// <param name="pagemap">The target's pagemap.</param>
@@ -120,6 +122,7 @@ internal sealed class WrittenScanner : IDisposable
         }
 
         Merge();
+        _expectsMuch = Present.Count > MuchPerSlice * _sliceCount;
         return (Errno)_failed;
     }
 
@@ -165,7 +168,7 @@ internal sealed class WrittenScanner : IDisposable
     {
         for (int i = Interlocked.Increment(ref _nextSlice) - 1; i < _sliceCount && _failed == 0; i = Interlocked.Increment(ref _nextSlice) - 1)
         {
-            Errno result = share.Scan(i, _slices[i], _take);
+            Errno result = share.Scan(i, _slices[i], _take, _expectsMuch);
             if (result != Errno.None)
             {
                 _failed = (int)result;

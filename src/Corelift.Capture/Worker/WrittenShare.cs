@@ -38,9 +38,9 @@ internal sealed class WrittenShare(SafeFileHandle pagemap)
     internal void Rewind() => _at = 0;
 
     /// <summary>Looks at one slice.</summary>
-    internal Errno Scan(int slice, ScanSlice range, bool take)
+    internal Errno Scan(int slice, ScanSlice range, bool take, bool expectsMuch)
     {
-        Errno result = take ? _pagemap.TakeWritten(range.Start, range.End, _scratch, _present) : Find(range);
+        Errno result = take ? _pagemap.TakeWritten(range.Start, range.End, _scratch, _present) : Find(range, expectsMuch);
         _slices[_count++] = new Slice(slice, _written.Count, _untracked.Count, _present.Count);
         return result;
     }
@@ -69,14 +69,22 @@ internal sealed class WrittenShare(SafeFileHandle pagemap)
         }
     }
 
-    private Errno Find(ScanSlice range)
+    private Errno Find(ScanSlice range, bool expectsMuch)
     {
-        _scratch.Clear();
-        Errno result = _pagemap.FindWritten(range.Start, range.End, _scratch);
-        if (result == Errno.None && _scratch.Count > 0)
+        Errno result;
+        if (expectsMuch)
         {
-            Append(_scratch, 0, _scratch.Count, _written);
-            result = FindPresent();
+            result = _pagemap.FindWrittenAndPresent(range.Start, range.End, _written, _present);
+        }
+        else
+        {
+            _scratch.Clear();
+            result = _pagemap.FindWritten(range.Start, range.End, _scratch);
+            if (result == Errno.None && _scratch.Count > 0)
+            {
+                Append(_scratch, 0, _scratch.Count, _written);
+                result = FindPresent();
+            }
         }
 
         return result == Errno.None && range.SpanEnd > range.Start ? _pagemap.FindUntracked(range.Start, range.SpanEnd, _untracked) : result;

@@ -71,6 +71,17 @@ internal sealed unsafe class Pagemap
         runs,
         ignored: 0);
 
+    /// <summary>
+    /// Both at once: what may differ, and which of it exists. One walk at about twice the price of <see cref="FindWritten"/>,
+    /// so for where much was written.
+    /// </summary>
+    /// <inheritdoc cref="FindWritten"/>
+    internal Errno FindWrittenAndPresent(ulong start, ulong end, PageRunList written, PageRunList present) => Request(
+        new PmScanArg { Start = start, End = end, CategoryMask = Written, ReturnMask = Written | PresentOrSwapped | ZeroPage },
+        written,
+        ignored: 0,
+        present);
+
     /// <summary>Appends the runs of mappings that no tracker is registered for. Skips the others without a look at their pages.</summary>
     /// <inheritdoc cref="FindWritten"/>
     internal Errno FindUntracked(ulong start, ulong end, PageRunList runs) => Request(
@@ -117,8 +128,11 @@ internal sealed unsafe class Pagemap
         runs,
         ignored: 0);
 
-    /// <summary>Makes one request as often as it takes, and appends what it finds, but for runs of an ignored category.</summary>
-    private Errno Request(PmScanArg argument, PageRunList runs, ulong ignored)
+    /// <summary>
+    /// Makes one request as often as it takes, and appends what it finds, but for runs of an ignored category; what exists of it
+    /// to another list, where there is one.
+    /// </summary>
+    private Errno Request(PmScanArg argument, PageRunList runs, ulong ignored, PageRunList? present = null)
     {
         fixed (PageRegion* regions = _regions)
         {
@@ -139,6 +153,11 @@ internal sealed unsafe class Pagemap
                     if ((regions[i].Categories & ignored) == 0)
                     {
                         runs.Add(regions[i].Start, regions[i].End);
+                    }
+
+                    if (present is not null && (regions[i].Categories & PresentOrSwapped) != 0 && (regions[i].Categories & ZeroPage) == 0)
+                    {
+                        present.Add(regions[i].Start, regions[i].End);
                     }
                 }
 

@@ -35,6 +35,9 @@ public static unsafe class SelfControl
         _ = LibC.Setpriority(PriorityProcess, 0, 0);
     }
 
+    /// <summary>Sets the calling thread's nice value, -20 to 19.</summary>
+    public static void SetNice(int nice) => _ = LibC.Setpriority(PriorityProcess, 0, nice);
+
     /// <summary>
     /// Makes the calling thread, and every thread and process that it starts from then on, give way to others: a nice value, and
     /// the last place among those who wait for a disk (ioprio_set(2), best effort, level 7).
