@@ -23,8 +23,9 @@ need git:git gcc:gcc make:make gdb:gdb lldb:lldb eu-readelf:elfutils dlv:delve g
 say "building everything, warnings as errors"
 dotnet restore Agent.sln -v quiet
 dotnet build Agent.sln -c Release --no-restore -v quiet -warnaserror
-say "lint of the wire contract"
+say "the wire contract: lint, and whether it breaks older clients"
 buf lint
+buf breaking --against corelift.binpb
 say "building the tracees"
 tracees all go
 dotnet build tests/tracees/dotnet/ManagedTarget -c Release -v quiet -o artifacts/tracees/managed
