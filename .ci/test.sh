@@ -19,7 +19,7 @@ trap stop EXIT
 trap 'exit 130' INT TERM
 
 need git:git gcc:gcc make:make gdb:gdb lldb:lldb eu-readelf:elfutils dlv:delve go:golang-go javac:openjdk-17-jdk-headless jhsdb:openjdk-17-jdk-headless \
-    setpriv:util-linux mount:mount npm:npm ps:procps
+    setpriv:util-linux mount:mount npm:npm ps:procps script:bsdutils
 
 say "building everything, warnings as errors"
 dotnet restore Agent.sln -v quiet
