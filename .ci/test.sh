@@ -18,15 +18,17 @@ stop() { [ -z "$child" ] || kill -- "-$child" 2>/dev/null || true; }
 trap stop EXIT
 trap 'exit 130' INT TERM
 
-need git:git gcc:gcc make:make gdb:gdb lldb:lldb eu-readelf:elfutils dlv:delve go:golang-go setpriv:util-linux mount:mount npm:npm ps:procps
+need git:git gcc:gcc make:make gdb:gdb lldb:lldb eu-readelf:elfutils dlv:delve go:golang-go javac:openjdk-17-jdk-headless jhsdb:openjdk-17-jdk-headless \
+    setpriv:util-linux mount:mount npm:npm ps:procps script:bsdutils
 
 say "building everything, warnings as errors"
 dotnet restore Agent.sln -v quiet
 dotnet build Agent.sln -c Release --no-restore -v quiet -warnaserror
-say "lint of the wire contract"
+say "the wire contract: lint, and whether it breaks older clients"
 buf lint
+buf breaking --against corelift.binpb
 say "building the tracees"
-tracees all go
+tracees all go java
 dotnet build tests/tracees/dotnet/ManagedTarget -c Release -v quiet -o artifacts/tracees/managed
 publish
 

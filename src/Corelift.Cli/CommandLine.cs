@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using Corelift.Cli.Commands;
-using Corelift.Cli.Output;
 using Corelift.Client;
 using Corelift.Elf;
 
@@ -13,22 +12,24 @@ internal static class CommandLine
 {
     internal static async Task<int> RunAsync(string[] arguments, CliConsole console, CancellationToken cancellation)
     {
-        RootCommand root = Build(console);
-        ParseResult parsed = root.Parse(arguments);
-        if (parsed.Action is ParseErrorAction)
+        bool saysNothing = arguments.Length == 0;
+        ParseResult parsed = Build(console).Parse(saysNothing ? ["--help"] : arguments is ["help", .. var rest] ? [.. rest, "--help"] : arguments);
+        bool isHelpOnNothing = parsed.Action is HelpWithExamples && parsed.CommandResult.Command is RootCommand && parsed.UnmatchedTokens.Count > 0;
+        if (parsed.Action is ParseErrorAction || isHelpOnNothing)
         {
-            PrintUsageErrors(parsed, console);
+            UsageErrors.Print(parsed, console);
             return ExitCode.Usage;
         }
 
         InvocationConfiguration invocation = new()
         {
-            Output = console.Out,
+            Output = saysNothing ? console.Error : console.Out,
             Error = console.Error,
             EnableDefaultExceptionHandler = false,
             ProcessTerminationTimeout = null, // signals are Program's
         };
-        return await parsed.InvokeAsync(invocation, cancellation);
+        int exitCode = await parsed.InvokeAsync(invocation, cancellation);
+        return saysNothing ? ExitCode.Usage : exitCode;
     }
 
     /// <summary>Runs the work of one command.</summary>
@@ -61,17 +62,6 @@ internal static class CommandLine
                 return Fail(session, failure.Message, ExitCode.Failure);
             }
         }
-    }
-
-    private static void PrintUsageErrors(ParseResult parsed, CliConsole console)
-    {
-        foreach (string message in parsed.Errors.Select(error => error.Message).Distinct())
-        {
-            console.Error.WriteLine($"corelift: {TerminalText.Escape(message)}");
-        }
-
-        string command = parsed.CommandResult.Command is RootCommand ? "" : $"{parsed.CommandResult.Command.Name} ";
-        console.Error.WriteLine($"Try 'corelift {command}--help'.");
     }
 
     private static int Fail(CliSession session, string message, int exitCode)

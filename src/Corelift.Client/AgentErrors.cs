@@ -26,6 +26,11 @@ internal static class AgentErrors
             return new AgentUnreachableException(DescribeConnectFailure(cause, address), failure);
         }
 
+        if (failure.Status.Detail.StartsWith("Bad gRPC response", StringComparison.Ordinal)) // the words of Grpc.Net.Client
+        {
+            return new AgentUnreachableException($"what answers at {address} is no corelift-agent: {Cut(failure.Status.Detail)}", failure);
+        }
+
         ErrorInfo? info = ReadInfo(failure);
         string message = Cut(failure.Status.Detail);
         if (message.Length == 0)

@@ -12,6 +12,7 @@ internal static class OutputErrors
     internal static string Describe(Exception failure) => failure switch
     {
         DirectoryNotFoundException => "there is no such directory",
+        FileNotFoundException => "no file can be made in that directory", // procfs and the like
         UnauthorizedAccessException => "the directory may not be written to (permission denied)",
         PathTooLongException => "the name is too long",
         IOException { HResult: NoSpace } => "the disk is full (no space left on device)",

@@ -68,7 +68,7 @@ public sealed class PeerPolicyTests
         try
         {
             using Socket dead = UnixSocketFactory.Bind(path, null); // bound, and nobody listens
-            using Socket next = UnixSocketFactory.Bind(path, Linux.Processes.SelfProtection.EffectiveGid);
+            using Socket next = UnixSocketFactory.Bind(path, Linux.Processes.SelfControl.EffectiveGid);
             Assert.Equal((UnixFileMode)0b110_110_000, File.GetUnixFileMode(path));
             next.Dispose();
             File.WriteAllText(path, "precious");

@@ -168,6 +168,8 @@ public sealed class CommandTests
             Assert.Contains("Examples:", run.Output, StringComparison.Ordinal);
             Assert.Contains($"corelift {command}", run.Output, StringComparison.Ordinal);
             Assert.Contains("130  interrupted", run.Output, StringComparison.Ordinal);
+            CliRun asked = await CliRun.AloneAsync(command.Length == 0 ? ["help"] : ["help", command]);
+            Assert.Equal(run.Output, asked.Output);
         }
     }
 }

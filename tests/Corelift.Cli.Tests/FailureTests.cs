@@ -51,14 +51,28 @@ public sealed class FailureTests
     [InlineData("takes the place of the process", "snapshot", "1", "--lease", "x")]
     [InlineData("either which process, or which lease", "threads")]
     [InlineData("no completion for 'csh'", "completion", "csh")]
-    [InlineData("'frobnicate'", "frobnicate")]
-    [InlineData("'--frobnicate'", "ps", "--frobnicate")]
+    [InlineData("there is no command 'frobnicate'\nTry 'corelift --help'", "frobnicate")]
+    [InlineData("there is no command 'frobnicate'\nTry 'corelift --help'", "help", "frobnicate")]
+    [InlineData("there is no command 'frobnicate'\nTry 'corelift --help'", "frobnicate", "--help")]
+    [InlineData("there is no command 'snpshot'; did you mean 'snapshot'?\nTry", "snpshot", "1")]
+    [InlineData("'corelift ps' has no option '--frobnicate'\nTry 'corelift ps --help'", "ps", "--frobnicate")]
+    [InlineData("has no option '--stratgy'; did you mean '--strategy'?\nTry", "snapshot", "1", "--stratgy", "fork")]
+    [InlineData("has no option '--agnet'; did you mean '--agent'?\nTry", "ps", "--agnet", "unix:/a.sock")]
+    [InlineData("'corelift plan' takes no further argument 'now'\nTry", "plan", "1", "now")]
     public async Task Wrong_usage_is_explained_and_ends_with_2(string says, params string[] arguments)
     {
         CliRun run = await CliRun.AloneAsync(arguments);
 
         Assert.Equal((2, ""), (run.ExitCode, run.Output));
         Assert.Contains(says, run.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Without_a_word_the_help_is_printed_as_an_error()
+    {
+        CliRun nothing = await CliRun.AloneAsync(), help = await CliRun.AloneAsync("--help");
+
+        Assert.Equal((2, "", help.Output), (nothing.ExitCode, nothing.Output, nothing.Errors));
     }
 
     [Fact]

@@ -141,6 +141,16 @@ public sealed class OutputTests
     }
 
     [Fact]
+    public async Task A_file_system_that_makes_no_files_is_said_to_be_one()
+    {
+        await using ScriptedAgent agent = await ScriptedAgent.StartAsync();
+
+        SnapshotException failure = await FailAsync(agent, "/proc/x.core");
+
+        Assert.Equal("the core cannot be written to /proc/x.core: no file can be made in that directory; nothing was kept", failure.Message);
+    }
+
+    [Fact]
     public async Task A_full_device_is_said_to_be_full()
     {
         await using ScriptedAgent agent = await ScriptedAgent.StartAsync();

@@ -112,6 +112,18 @@ public sealed class DebuggersOpenTheCoreTests : AgentTest
     }
 
     [Theory, MemberData(nameof(Strategies))]
+    public async Task Jhsdb_walks_the_stacks_and_the_heap_of_a_Java_program(string strategy)
+    {
+        using LiveProcess target = LiveProcess.StartJava("--threads", "5", "--markers", "4321");
+        string java = Proc.Executable(target.Pid);
+        await SnapshotAsync(target, strategy);
+        await target.CheckAsync();
+
+        Assert.Equal(5, Expectations.JavaWorkers(await Jhsdb.StacksAsync(java, CorePath)));
+        Assert.Equal(4321, await Jhsdb.InstancesAsync(java, CorePath, "JavaTarget$Marker"));
+    }
+
+    [Theory, MemberData(nameof(Strategies))]
     public async Task Verify_prints_how_the_core_was_taken(string strategy)
     {
         using LiveProcess target = LiveProcess.Start("canary", "--threads", "2");

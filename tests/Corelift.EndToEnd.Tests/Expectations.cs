@@ -30,6 +30,12 @@ internal static class Expectations
     public static int Workers(IReadOnlyList<string[]> goroutines) => goroutines.Count(frames =>
         string.Join(' ', frames.Where(name => name.StartsWith("main.level", StringComparison.Ordinal))) == "main.levelThree main.levelTwo main.levelOne");
 
+    /// <summary>Java threads work-N in sleep below deep below work.</summary>
+    public static int JavaWorkers(IReadOnlyDictionary<string, string[]> stacks) => stacks.Count(stack =>
+        stack.Key.StartsWith("work-", StringComparison.Ordinal) &&
+        string.Join(' ', stack.Value.Where(name => name is "JavaTarget.sleep" or "JavaTarget.deep" or "JavaTarget.work")) ==
+        "JavaTarget.sleep JavaTarget.deep JavaTarget.work");
+
     /// <summary>
     /// The rule of the tracee "pairs": in a thread's order of writing, counters never ascend, and the first is at most 1
     /// above the last.

@@ -58,6 +58,17 @@ public sealed class OracleTests : IDisposable
     }
 
     [Fact]
+    public async Task Jhsdb_walks_stacks_and_heap_of_a_Java_program()
+    {
+        using LiveProcess target = LiveProcess.StartJava("--threads", "3", "--markers", "321");
+        string java = Proc.Executable(target.Pid);
+        await Gdb.GcoreAsync(target.Pid, Core);
+
+        Assert.Equal(3, Expectations.JavaWorkers(await Jhsdb.StacksAsync(java, Core)));
+        Assert.Equal(321, await Jhsdb.InstancesAsync(java, Core, "JavaTarget$Marker"));
+    }
+
+    [Fact]
     public async Task The_tracees_notice_what_gcore_does_to_blocked_calls()
     {
         using LiveProcess target = LiveProcess.Start("blocking");

@@ -79,6 +79,13 @@ public sealed class LiveProcess : IDisposable
     public static LiveProcess StartManaged(LaunchOptions options, params string[] arguments) =>
         StartProgram(options, "dotnet", [Artifacts.Tracee("managed/ManagedTarget.dll"), .. arguments]);
 
+    /// <summary>Starts the Java tracee.</summary>
+    public static LiveProcess StartJava(params string[] arguments)
+    {
+        string classes = Path.GetDirectoryName(Artifacts.Tracee("java/JavaTarget.class"))!;
+        return StartProgram(new LaunchOptions(), "java", ["-Xmx64m", "-cp", classes, "JavaTarget", .. arguments]);
+    }
+
     /// <summary>An address range that it printed at READY.</summary>
     public AddressSpan Range(string name) => AddressSpan.Parse(Facts[name]);
 

@@ -8,6 +8,10 @@ public static class Proc
     /// <summary>Whether a process or task is there, as a zombie or alive.</summary>
     public static bool Exists(int pid) => Directory.Exists($"/proc/{pid}");
 
+    /// <summary>Path of the program that a process runs.</summary>
+    public static string Executable(int pid) =>
+        File.ResolveLinkTarget($"/proc/{pid}/exe", returnFinalTarget: false)?.FullName ?? throw new TestingException($"{pid} has no program: is it gone?");
+
     /// <summary>One field of a task's status; null where the task or the field is not there.</summary>
     public static string? Status(int pid, string key, int? tid = null)
     {

@@ -28,8 +28,8 @@ internal static class AgentHost
         KernelFeatures features = KernelFeatures.Probe();
         SelfControl.MakeNonDumpable();
         SelfControl.GiveWay(options.Nice);
-        SelfProtection.DisableCoreDumps();
-        SelfProtection.CreateFilesPrivately();
+        SelfControl.DisableCoreDumps();
+        SelfControl.CreateFilesPrivately();
 
         WebApplication app = Build(options, features);
         await using (app.ConfigureAwait(false))
@@ -113,7 +113,7 @@ internal static class AgentHost
 
     private static void AddServer(WebApplicationBuilder builder, AgentOptions options)
     {
-        uint ownGid = SelfProtection.EffectiveGid;
+        uint ownGid = SelfControl.EffectiveGid;
         bool idsAreWhole = PeerPolicy.ReadIdsAreWhole();
 
         // A group that everybody without one is in (nogroup) is nobody to trust unless it was asked for.

@@ -62,14 +62,14 @@ internal static class UnixSocketFactory
 
     private static void GiveToGroup(string path, uint? group)
     {
-        if (group is not uint gid || gid == SelfProtection.EffectiveGid)
+        if (group is not uint gid || gid == SelfControl.EffectiveGid)
         {
             return;
         }
 
         try
         {
-            SelfProtection.ChangeGroup(path, gid);
+            SelfControl.ChangeGroup(path, gid);
         }
         catch (SyscallException failure) when (failure.IsDenied)
         {

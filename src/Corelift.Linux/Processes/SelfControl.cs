@@ -2,13 +2,14 @@ using Corelift.Linux.Interop;
 
 namespace Corelift.Linux.Processes;
 
-/// <summary>What a worker does to itself: priority, protection, and the exit that nothing can hold up.</summary>
+/// <summary>What the agent and its workers do to themselves: priority, protection, and the exit that nothing can hold up.</summary>
 public static unsafe class SelfControl
 {
     private const int Fifo = 1;                 // SCHED_FIFO
     private const int Other = 0;                // SCHED_OTHER
     private const int PriorityProcess = 0;      // PRIO_PROCESS
     private const int SetDumpable = 4;          // PR_SET_DUMPABLE
+    private const uint Unchanged = uint.MaxValue;
 
     /// <summary>
     /// Raises the calling thread to SCHED_FIFO, or to nice -20 where that is refused (a v1 cpu cgroup without a real-time
@@ -54,9 +55,37 @@ public static unsafe class SelfControl
     /// <summary>PR_SET_DUMPABLE 0: nobody without the capability reads our memory, and we leave no core.</summary>
     public static void MakeNonDumpable() => _ = LibC.Prctl(SetDumpable, 0, 0, 0, 0);
 
+    /// <summary>Leaves no core of this process, nor of those that it starts: it may hold targets' memory (RLIMIT_CORE 0).</summary>
+    /// <exception cref="SyscallException">The limit could not be set.</exception>
+    public static void DisableCoreDumps()
+    {
+        var none = new ResourceLimit { Current = 0, Maximum = 0 };
+        if (LibC.Setrlimit(ResourceLimit.Core, &none) != 0)
+        {
+            throw SyscallException.FromLastError("setrlimit(RLIMIT_CORE)", 0);
+        }
+    }
+
+    /// <summary>Makes files that are created from now on accessible to their owner alone (umask 077).</summary>
+    public static void CreateFilesPrivately() => _ = LibC.Umask(0x3f);
+
+    /// <summary>Gives a file to a group. Without CAP_CHOWN only one that this process is in.</summary>
+    /// <exception cref="SyscallException">Not the owner, or not in the group (EPERM).</exception>
+    public static void ChangeGroup(string path, uint gid)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        if (LibC.Lchown(path, Unchanged, gid) != 0)
+        {
+            throw SyscallException.FromLastError("lchown", 0);
+        }
+    }
+
     /// <summary>_exit(2): the kernel detaches every tracee of this process, and they run on.</summary>
     public static void ExitNow(int status) => LibC.ExitNow(status);
 
     /// <summary>Effective uid.</summary>
     public static uint EffectiveUid => LibC.Geteuid();
+
+    /// <summary>Effective group id.</summary>
+    public static uint EffectiveGid => LibC.Getegid();
 }

@@ -81,9 +81,6 @@ public sealed class ThreadRecords
     /// <summary>The stack pointer among the general registers.</summary>
     public ulong StackPointer(int index) => BinaryPrimitives.ReadUInt64LittleEndian(General(index)[(19 * 8)..]);
 
-    /// <summary>The instruction pointer among the general registers.</summary>
-    public ulong InstructionPointer(int index) => BinaryPrimitives.ReadUInt64LittleEndian(General(index)[(16 * 8)..]);
-
     internal Span<byte> GeneralBuffer(int index) => Record(index).Slice(GeneralOffset, GeneralBytes);
 
     internal Span<byte> XStateBuffer(int index) => Record(index)[XStateOffset..];

@@ -164,25 +164,6 @@ public sealed partial class TraceSession
         SkewNanoseconds = Math.Max(0, last - first);
     }
 
-    /// <summary>
-    /// Tasks that were seized but never stopped cannot be detached: their tracer's end releases them, without a stop.
-    /// </summary>
-    private bool AnyRunning()
-    {
-        for (int i = 0; i < _count; i++)
-        {
-            if (_tracees[i].State is TraceeState.Seized or TraceeState.StopRequested)
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    /// <summary>Whether seized tasks remain that only the end of this thread can release.</summary>
-    public bool HasRunningTracees { get; private set; }
-
     /// <summary>Whether a task is under seccomp; each has filters of its own. True where /proc does not say.</summary>
     internal bool IsFiltered(int index)
     {

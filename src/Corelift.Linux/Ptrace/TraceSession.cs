@@ -182,7 +182,6 @@ public sealed partial class TraceSession : IDisposable
         RunStep(TeamStep.ResumeShortened);
         RunStep(TeamStep.ResumeRest);
         _team?.End();
-        HasRunningTracees |= AnyRunning();
         StoppedCount = 0;
     }
 
