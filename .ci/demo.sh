@@ -55,7 +55,8 @@ ask() {
     await 20 "answer of the target" one_more "$before"
     tail -1 "$folder/answers"
 }
-gap_us() { ask gap | sed -E 's/.*gap_us=([0-9]+).*/\1/'; }
+# The largest gap between two looks at the clock, less the time for which that thread waited for a CPU.
+gap_us() { ask gap | sed -E 's/.*stopped_us=([0-9]+).*/\1/'; }
 
 # The agent: nobody, with two capabilities. Its folder and its copy of the program are all it needs.
 mkdir "$folder/agent"
@@ -114,7 +115,7 @@ cat <<TEXT
   ${bold}corelift snapshot $target${plain}
            $(mib "$bytes") MiB of $threads threads in $elapsed_ms ms, strategy $(text strategy), reported pause $(ms "$pause_us") ms
 
-  ${bold}How long the target stood still${plain}, by its own clock
+  ${bold}How long the target stood still${plain}, by its own clock, waits for a CPU not counted
            corelift   $(printf '%8s' "$(ms "$ours")") ms  ${green}$(bar "$ours" "$longest")${plain}
            gdb gcore  $(printf '%8s' "$(ms "$theirs")") ms  ${red}$(bar "$theirs" "$longest")${plain}  ${dim}(whole run $gcore_ms ms)${plain}
            ${bold}$((theirs / (ours > 0 ? ours : 1))) times less${plain}

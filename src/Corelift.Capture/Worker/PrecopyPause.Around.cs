@@ -1,0 +1,93 @@
+using Corelift.Linux.Memory;
+using Corelift.Linux.Procfs;
+using Corelift.Linux.Processes;
+using Corelift.Linux.Ptrace;
+
+namespace Corelift.Capture.Worker;
+
+/// <content>Before the stop, copies at the speed of memory; and in it, an image where copying would take longer.</content>
+internal sealed partial class PrecopyPause
+{
+    private const long LittleBytes = 256L << 10;
+    private const int MostLocalRounds = 16;
+    private const double EnoughShrinking = 0.7;
+    private const int MostStalls = 3;
+    private const int LocalNice = -5;
+
+    /// <summary>
+    /// Copies what the target writes while it runs, again and again: at the speed of memory, so what is left shrinks to what it
+    /// writes in a millisecond or two.
+    /// </summary>
+    internal void CopyWhileRunning()
+    {
+        SelfControl.SetNice(LocalNice); // on a busy host the target would write faster than we get to copy
+        Copy(_memory.TakenLocally); // by an earlier try, whose copies are gone
+        long last = long.MaxValue;
+        for (int round = 0, stalls = 0; round < MostLocalRounds && stalls < MostStalls; round++)
+        {
+            Check(_scanner.Scan(take: false));
+            long bytes = (long)_scanner.Present.TotalBytes;
+            if (bytes <= LittleBytes || bytes > Buffer.LengthBytes - _copier.UsedBytes)
+            {
+                break;
+            }
+
+            stalls += bytes > last * EnoughShrinking ? 1 : 0;
+            last = bytes;
+            Check(_scanner.Scan(take: true));
+            _memory.TakenLocally = PauseExtents.Union(_memory.TakenLocally, _scanner.Present.Runs);
+            Copy(_scanner.Present.Runs);
+        }
+
+        SelfControl.SetNice(0);
+    }
+
+    private void Copy(ReadOnlySpan<PageRun> runs)
+    {
+        if (!runs.IsEmpty)
+        {
+            _ = Add(runs, _carried);
+            _ = _copier.CopyAll(_memory.Files.Memory, new ProcessMemory(_target.Facts.Directory.Tid), long.MaxValue, whileStopped: false);
+        }
+    }
+
+    /// <summary>An image for what is too much to copy. What an image does not have is copied all the same, as far as it fits.</summary>
+    private ProcessImage Fork()
+    {
+        AddUnforkable();
+        RemoteCaller? caller = _target.PrepareCalls();
+        _madeCalls = caller is not null;
+        long started = MonotonicClock.Nanoseconds;
+        try
+        {
+            return PauseWork.CreateImage(_target, caller);
+        }
+        finally
+        {
+            caller?.Restore();
+            _forkTook = MonotonicClock.Nanoseconds - started;
+        }
+    }
+
+    private void AddUnforkable()
+    {
+        const VmaKernelFlags NotInImage = VmaKernelFlags.DontCopy | VmaKernelFlags.WipeOnFork;
+        int run = 0;
+        ReadOnlySpan<PageRun> present = _scanner.Present.Runs;
+        foreach (CaptureRegion region in _regions)
+        {
+            for (; run < present.Length && present[run].End <= region.Start; run++)
+            {
+            }
+
+            VmaKernelFlags flags = _target.Facts.Vmas.Find(v => v.Vma.Start.Value <= region.Start && v.Vma.End.Value > region.Start)?.Flags ?? 0;
+            if (region.Source == RegionSource.Tracked && (_vmas[region.VmaIndex].IsShared || (flags & NotInImage) != 0))
+            {
+                for (int i = run; i < present.Length && present[i].Start < region.End; i++)
+                {
+                    _ = _copier.TryAdd(Math.Max(present[i].Start, region.Start), Math.Min(present[i].End, region.End));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+using System.Diagnostics;
+using System.Text.Json;
+
+namespace Corelift.EndToEnd.Tests;
+
+/// <summary>The target's work goes before the dump.</summary>
+public sealed class NeighbourTests : AgentTest
+{
+    private const long MebiByte = 1 << 20;
+
+    [Fact]
+    public async Task An_image_is_dropped_before_its_target_runs_out_of_memory()
+    {
+        using TestCgroup cgroup = TestCgroup.WithMemory(200 * MebiByte);
+        using LiveProcess target = LiveProcess.Start("spinner", "--mib", "8", "--dirty-mbps", "100", "--dirty-range-mib", "256");
+        cgroup.Take(target.Pid); // so what is charged to it is what it writes from now on: the copies that the image causes
+
+        CommandResult result = await Cli.RunAsync(
+            Agent, "snapshot", $"{target.Pid}", "-o", CorePath, "--strategy", "fork", "--rate-limit", "2MiB", "--json");
+        Assert.True(target.IsAlive, "the target lives");
+        await target.CheckAsync();
+        Assert.Equal(7, result.ExitCode);
+        Assert.False(File.Exists(CorePath), "a partial core does not have the name of a whole one");
+        Assert.Contains(Scratch.Names, name => name.EndsWith(".partial", StringComparison.Ordinal));
+        using JsonDocument report = JsonDocument.Parse(result.Output);
+        Assert.True(report.RootElement.GetProperty("partial").GetBoolean());
+        await Agent.AssertNoWorkersAsync();
+        Assert.Empty(Proc.Children(target.Pid));
+    }
+
+    [Theory, MemberData(nameof(Strategies))]
+    public async Task Reading_keeps_to_its_rate(string strategy)
+    {
+        using LiveProcess target = LiveProcess.Start("canary", "--mib", "32");
+        long began = Stopwatch.GetTimestamp();
+        await SnapshotAsync(target, strategy, "default", "--rate-limit", "16MiB");
+
+        Assert.InRange(Stopwatch.GetElapsedTime(began).TotalSeconds, 1.5, 60);
+        await target.CheckAsync();
+        using CoreImage core = new(CorePath);
+        core.AssertHolds(target.Range("private"));
+    }
+
+    [Fact]
+    public async Task Reading_slows_down_while_the_target_waits_for_a_CPU()
+    {
+        using TestCgroup cgroup = TestCgroup.WithPressure();
+        string writers = $"{2 * Environment.ProcessorCount}";
+        using LiveProcess target = LiveProcess.Start("dirtier", "--mib", "256", "--threads", "1", "--writers", writers, "--mbps", "50000");
+        cgroup.Take(target.Pid);
+
+        SnapshotReport report = await SnapshotAsync(target, "fork");
+        Assert.Contains(report.Warnings, warning => warning.StartsWith("reading was slowed", StringComparison.Ordinal));
+        await target.CheckAsync();
+    }
+}

@@ -1,0 +1,62 @@
+using System.Globalization;
+
+namespace Corelift.Testing;
+
+/// <summary>A cgroup of one test: in the hierarchy that manages memory, and in the unified one for its pressure.</summary>
+public sealed class TestCgroup : IDisposable
+{
+    private static readonly string s_name = $"corelift-test-{Environment.ProcessId}";
+
+    private readonly List<string> _folders = [];
+
+    private TestCgroup(IEnumerable<string> roots)
+    {
+        foreach (string root in roots)
+        {
+            string folder = Path.Combine(root, s_name);
+            Directory.CreateDirectory(folder);
+            _folders.Add(folder);
+        }
+    }
+
+    private static string Unified => Directory.Exists("/sys/fs/cgroup/unified") ? "/sys/fs/cgroup/unified" : "/sys/fs/cgroup";
+
+    /// <summary>A cgroup that may hold so much memory.</summary>
+    public static TestCgroup WithMemory(long bytes)
+    {
+        bool isOld = Directory.Exists("/sys/fs/cgroup/memory");
+        TestCgroup cgroup = new([isOld ? "/sys/fs/cgroup/memory" : Unified]);
+        cgroup.Write(isOld ? "memory.limit_in_bytes" : "memory.max", bytes.ToString(CultureInfo.InvariantCulture));
+        return cgroup;
+    }
+
+    /// <summary>A cgroup whose pressure can be read.</summary>
+    public static TestCgroup WithPressure() => new([Unified]);
+
+    /// <summary>Moves a process there; its memory so far stays charged where it was.</summary>
+    public void Take(int pid) => Write("cgroup.procs", pid.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>Removes it; the process must have ended.</summary>
+    public void Dispose()
+    {
+        foreach (string folder in _folders)
+        {
+            Wait.UntilAsync(() => TryRemove(folder), TimeSpan.FromSeconds(10), $"{folder} removed").GetAwaiter().GetResult();
+        }
+    }
+
+    private static bool TryRemove(string folder)
+    {
+        try
+        {
+            Directory.Delete(folder);
+            return true;
+        }
+        catch (IOException)
+        {
+            return false; // a process in it is still ending
+        }
+    }
+
+    private void Write(string file, string text) => _folders.ForEach(folder => File.WriteAllText(Path.Combine(folder, file), text));
+}
