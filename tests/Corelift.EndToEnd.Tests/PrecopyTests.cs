@@ -123,6 +123,21 @@ public sealed class PrecopyTests : AgentTest
     }
 
     [Fact]
+    public async Task Pages_written_together_are_never_torn_between_copies_and_an_image()
+    {
+        // So many pairs, written as fast as can be, that copying what was written takes longer than a fork.
+        using LiveProcess target = LiveProcess.Start("pairs", "--pairs", "40000", "--threads", "2", "--mib", "8");
+        for (int round = 0; round < 3; round++)
+        {
+            await SnapshotAsync(target, "precopy");
+            await target.CheckAsync();
+            using CoreImage core = new(CorePath);
+            Expectations.PairsAreWhole(core, target);
+            File.Delete(CorePath);
+        }
+    }
+
+    [Fact]
     public async Task Shared_memory_beyond_the_budget_of_the_pause_is_labelled()
     {
         using LiveProcess target = LiveProcess.Start("canary", "--shared-mib", "16", "--memfd-mib", "4", "--mib", "4");

@@ -9,9 +9,11 @@ internal static class PauseExtents
 
     /// <summary>The newest copy of each page, in ascending order of address; pages that follow each other in both are one extent.</summary>
     /// <param name="extents">In the order in which they were copied: a later one replaces an earlier one.</param>
-    internal static ExtentList Newest(ExtentList extents)
+    /// <param name="stale">Pages of which copies below an offset are out of date, in ascending order.</param>
+    /// <param name="staleBelow">That offset.</param>
+    internal static ExtentList Newest(ExtentList extents, ReadOnlySpan<PageRun> stale, long staleBelow)
     {
-        if (IsAscending(extents))
+        if (stale.IsEmpty && IsAscending(extents))
         {
             return extents;
         }
@@ -20,9 +22,19 @@ internal static class PauseExtents
         Array.Sort(pages);
         var result = new ExtentList();
         PauseExtent last = default;
+        int run = 0;
         for (int i = 0; i < pages.Length; i++)
         {
             (ulong address, long offset) = pages[i];
+            for (; run < stale.Length && stale[run].End <= address; run++)
+            {
+            }
+
+            if (offset < staleBelow && run < stale.Length && stale[run].Start <= address)
+            {
+                continue;
+            }
+
             if (i + 1 < pages.Length && pages[i + 1].Address == address)
             {
                 continue; // the buffer is filled from its start on: the copy behind is the newer one

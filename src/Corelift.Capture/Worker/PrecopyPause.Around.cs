@@ -69,25 +69,43 @@ internal sealed partial class PrecopyPause
         }
     }
 
+    /// <summary>What an image does not have: shared memory, MADV_DONTFORK, MADV_WIPEONFORK. What does not fit is labelled.</summary>
     private void AddUnforkable()
     {
-        const VmaKernelFlags NotInImage = VmaKernelFlags.DontCopy | VmaKernelFlags.WipeOnFork;
         int run = 0;
         ReadOnlySpan<PageRun> present = _scanner.Present.Runs;
-        foreach (CaptureRegion region in _regions)
+        for (int index = 0; index < _regions.Count; index++)
         {
+            CaptureRegion region = _regions[index];
             for (; run < present.Length && present[run].End <= region.Start; run++)
             {
             }
 
-            VmaKernelFlags flags = _target.Facts.Vmas.Find(v => v.Vma.Start.Value <= region.Start && v.Vma.End.Value > region.Start)?.Flags ?? 0;
-            if (region.Source == RegionSource.Tracked && (_vmas[region.VmaIndex].IsShared || (flags & NotInImage) != 0))
+            HoleCause cause = Unforkable(region);
+            bool isShared = _vmas[region.VmaIndex].IsShared;
+            if (region.Source != RegionSource.Tracked || (cause == HoleCause.None && !isShared))
             {
-                for (int i = run; i < present.Length && present[i].Start < region.End; i++)
-                {
-                    _ = _copier.TryAdd(Math.Max(present[i].Start, region.Start), Math.Min(present[i].End, region.End));
-                }
+                continue;
+            }
+
+            bool fits = true;
+            for (int i = run; i < present.Length && present[i].Start < region.End; i++)
+            {
+                fits &= _copier.TryAdd(Math.Max(present[i].Start, region.Start), Math.Min(present[i].End, region.End));
+            }
+
+            if (!fits)
+            {
+                _regions[index] = isShared ? region with { Consistency = Consistency.Live } : PauseWork.WithoutBytes(region, cause);
             }
         }
+    }
+
+    private HoleCause Unforkable(CaptureRegion region)
+    {
+        VmaKernelFlags flags = _target.Facts.Vmas.Find(v => v.Vma.Start.Value <= region.Start && v.Vma.End.Value > region.Start)?.Flags ?? VmaKernelFlags.None;
+        return (flags & VmaKernelFlags.DontCopy) != 0 ? HoleCause.NotForked
+            : (flags & VmaKernelFlags.WipeOnFork) != 0 ? HoleCause.WipedOnFork
+            : HoleCause.None;
     }
 }

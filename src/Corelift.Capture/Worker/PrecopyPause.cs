@@ -33,6 +33,7 @@ internal sealed partial class PrecopyPause : IDisposable
     private long _scanNanoseconds;
     private long _copyNanoseconds;
     private long _forkTook;
+    private long _staleBelow; // copies from before the stop, of pages that were written to or given up since, are out of date
 
     /// <summary>Makes everything that can be made before the stop.</summary>
     /// <param name="request">The request.</param>
@@ -69,7 +70,8 @@ internal sealed partial class PrecopyPause : IDisposable
     };
 
     /// <summary>What was copied, the newest of each page, in ascending order of address.</summary>
-    internal ExtentList Extents => PauseExtents.Newest(_copier.Extents);
+    internal ExtentList Extents =>
+        PauseExtents.Newest(_copier.Extents, _staleBelow == 0 ? [] : PauseExtents.Union(_scanner.Written.Runs, _scanner.Untracked.Runs), _staleBelow);
 
     /// <summary>Every task has stopped: what was written is looked for from now on, beside everything else.</summary>
     internal void BeginScan() => _scanner.Begin();
@@ -93,19 +95,22 @@ internal sealed partial class PrecopyPause : IDisposable
 
         started = MonotonicClock.Nanoseconds;
         int before = _copier.Extents.Count;
+        _staleBelow = _copier.UsedBytes;
         long bytes = (long)_scanner.Present.TotalBytes + LengthOf(_found) + LengthOf(_carried);
-        bool fits = Add(CollectionsMarshal.AsSpan(_found), null) && Add(CollectionsMarshal.AsSpan(_carried), null);
-        bool copies = fits && bytes / CopyBytesPerNanosecond <= _forkNanoseconds && Add(_scanner.Present.Runs, null);
+        bool copies = bytes / CopyBytesPerNanosecond <= _forkNanoseconds
+            && Add(CollectionsMarshal.AsSpan(_found), null) && Add(CollectionsMarshal.AsSpan(_carried), null) && Add(_scanner.Present.Runs, null);
         ProcessImage? image = null;
-        if (!copies && _forkNanoseconds < long.MaxValue)
-        {
-            image = Fork();
-        }
-        else if (!copies)
+        if (!copies)
         {
             _copier.TakeBack(before);
-            WantedBytes = bytes + _copier.UsedBytes;
-            return null;
+            if (_forkNanoseconds == long.MaxValue)
+            {
+                WantedBytes = bytes + _copier.UsedBytes;
+                return null;
+            }
+
+            _ = Add(CollectionsMarshal.AsSpan(_found), null);
+            image = Fork();
         }
 
         CheckTime(bytes);
