@@ -48,20 +48,36 @@ public sealed class LeavesNothingBehindTests : AgentTest
         using GrpcChannel channel = Agent.Connect();
         foreach (int messages in (int[])[0, 1, 2, 3, 5, 10, 40])
         {
-            using CancellationTokenSource cancel = new();
-            using AsyncServerStreamingCall<CaptureResponse> call = new SnapshotService.SnapshotServiceClient(channel)
-                .Capture(CaptureStream.Request(target, strategy), cancellationToken: cancel.Token);
-            for (int i = 0; i < messages; i++)
-            {
-                Assert.True(await call.ResponseStream.MoveNext(CancellationToken.None));
-            }
-
-            await cancel.CancelAsync();
+            // The capture before this one was cancelled, and may be ending still.
+            await Wait.UntilAsync(
+                () => CancelsAfterAsync(channel, CaptureStream.Request(target, strategy), messages), TimeSpan.FromSeconds(10), () => "the target free for a capture");
             await before.AssertUnchangedAsync();
             await Agent.AssertNoWorkersAsync();
         }
 
         await target.CheckAsync();
+    }
+
+    /// <summary>False where another capture of the target is under way.</summary>
+    private static async Task<bool> CancelsAfterAsync(GrpcChannel channel, CaptureRequest request, int messages)
+    {
+        using CancellationTokenSource cancel = new();
+        using AsyncServerStreamingCall<CaptureResponse> call =
+            new SnapshotService.SnapshotServiceClient(channel).Capture(request, cancellationToken: cancel.Token);
+        try
+        {
+            for (int i = 0; i < messages; i++)
+            {
+                Assert.True(await call.ResponseStream.MoveNext(CancellationToken.None));
+            }
+        }
+        catch (RpcException busy) when (busy.StatusCode == StatusCode.AlreadyExists)
+        {
+            return false;
+        }
+
+        await cancel.CancelAsync();
+        return true;
     }
 
     [Theory, MemberData(nameof(Strategies))]

@@ -11,6 +11,7 @@ public sealed partial class DocumentationTests
     private static readonly Dictionary<string, string> s_longFiles = new()
     {
         ["tests/tracees/blocking.c"] = "one blocking call after the other, three lines each; a list that nobody reads from top to bottom",
+        ["tests/tracees/timeouts.h"] = "one timed call after the other, as in blocking.c",
     };
 
     [Fact]
