@@ -38,13 +38,13 @@ internal sealed class LiveCoverage
     }
 
     /// <summary>Whether a page was read by a live round.</summary>
-    internal bool Covers(ulong page) => Contains(_ranges.Count, i => _ranges[i], page, out _);
+    internal bool Covers(ulong page) => Contains(_ranges.Count, i => _ranges[i], page);
 
     /// <summary>Whether a page of a mapped file has to be read again where the process has it no longer.</summary>
     internal bool NeedsFileAgain(ulong page)
     {
         _sorted ??= Sort(_filePages);
-        return !Covers(page) || Contains(_sorted.Length, i => _sorted[i], page, out _);
+        return !Covers(page) || Contains(_sorted.Length, i => _sorted[i], page);
     }
 
     private static PageRun[] Sort(List<PageRun> runs)
@@ -77,7 +77,7 @@ internal sealed class LiveCoverage
         }
     }
 
-    private static bool Contains(int count, Func<int, PageRun> at, ulong page, out int index)
+    private static bool Contains(int count, Func<int, PageRun> at, ulong page)
     {
         (int low, int high) = (0, count);
         while (low < high)
@@ -86,7 +86,6 @@ internal sealed class LiveCoverage
             (low, high) = at(middle).End <= page ? (middle + 1, high) : (low, middle);
         }
 
-        index = low;
         return low < count && at(low).Start <= page;
     }
 }
