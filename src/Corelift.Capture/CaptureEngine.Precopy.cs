@@ -43,17 +43,7 @@ public sealed partial class CaptureEngine
         SafeFileHandle? quiesce = request.Quiesces ? _quiesceJournals.Open(target) : null;
         WorkerConnection worker = WorkerConnection.Start(
             _options.WorkerExecutable,
-            new WorkerRequest
-            {
-                Task = WorkerTask.Precopy,
-                Pid = target.Pid,
-                StartTimeTicks = target.StartTimeTicks,
-                Strategy = plan.Strategy,
-                Content = request.Content,
-                StopBudgetNanoseconds = request.StopBudget.Ticks * 100,
-                PauseCopyLimitBytes = request.PrecopyCopyLimitBytes,
-                SpoolLimitBytes = SpoolLimit(),
-            },
+            ToWorker(WorkerTask.Precopy, target, request, plan.Strategy, request.PrecopyCopyLimitBytes),
             quiesceJournal: quiesce);
         try
         {

@@ -45,17 +45,7 @@ public sealed partial class CaptureEngine
         SafeFileHandle? quiesce = request.Quiesces ? _quiesceJournals.Open(target) : null;
         WorkerConnection worker = WorkerConnection.Start(
             _options.WorkerExecutable,
-            new WorkerRequest
-            {
-                Task = WorkerTask.Capture,
-                Pid = target.Pid,
-                StartTimeTicks = target.StartTimeTicks,
-                Strategy = plan.Strategy,
-                Content = request.Content,
-                StopBudgetNanoseconds = request.StopBudget.Ticks * 100,
-                PauseCopyLimitBytes = request.PauseCopyLimitBytes,
-                SpoolLimitBytes = SpoolLimit(),
-            },
+            ToWorker(WorkerTask.Capture, target, request, plan.Strategy, request.PauseCopyLimitBytes),
             spool,
             quiesce);
         try
@@ -187,6 +177,18 @@ public sealed partial class CaptureEngine
             throw;
         }
     }
+
+    private WorkerRequest ToWorker(WorkerTask task, ProcessRef target, CaptureRequest request, CaptureStrategy strategy, long pauseCopyLimitBytes) => new()
+    {
+        Task = task,
+        Pid = target.Pid,
+        StartTimeTicks = target.StartTimeTicks,
+        Strategy = strategy,
+        Content = request.Content,
+        StopBudgetNanoseconds = request.StopBudget.Ticks * 100,
+        PauseCopyLimitBytes = pauseCopyLimitBytes,
+        SpoolLimitBytes = SpoolLimit(),
+    };
 
     /// <summary>Says in the plan that the target was quiesced, or why it was not although that was asked for.</summary>
     private static CapturePlan WithQuiesce(CapturePlan plan, TimeSpan quiescedFor, string notBecause) =>
