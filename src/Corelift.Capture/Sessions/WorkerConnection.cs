@@ -20,13 +20,14 @@ internal sealed class WorkerConnection : IAsyncDisposable
     private readonly MessageSocket _socket;
     private readonly Channel<WorkerMessageIn> _messages = Channel.CreateUnbounded<WorkerMessageIn>();
     private readonly Timer _killer;
+    private volatile bool _killedByDeadline;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private WorkerConnection(ChildProcess process, MessageSocket socket)
     {
         _process = process;
         _socket = socket;
-        _killer = new Timer(static state => ((ChildProcess)state!).Kill(), process, Timeout.Infinite, Timeout.Infinite);
+        _killer = new Timer(_ => KillForDeadline(), null, Timeout.Infinite, Timeout.Infinite);
         new Thread(Receive, 128 * 1024) { IsBackground = true, Name = "worker-messages" }.Start();
     }
 
@@ -60,8 +61,8 @@ internal sealed class WorkerConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>The next message but StopBegins, which sets the deadline and is not shown.</summary>
-    /// <exception cref="CaptureException">The worker failed, and said why, or ended without a word (WorkerLost).</exception>
+    /// <summary>The next message; those about the deadline are not shown.</summary>
+    /// <exception cref="CaptureException">The worker failed, and said why, overran its budget, or ended without a word (WorkerLost).</exception>
     internal async Task<WorkerMessageIn> NextAsync(CancellationToken cancellationToken)
     {
         while (await _messages.Reader.WaitToReadAsync(cancellationToken).ConfigureAwait(false))
@@ -74,8 +75,12 @@ internal sealed class WorkerConnection : IAsyncDisposable
             }
         }
 
-        throw new CaptureException(
-            CaptureFailure.WorkerLost, "the worker that held the target ended unexpectedly, and the target runs: see the agent's log, and try again");
+        throw _killedByDeadline || _process.ExitStatus == WorkerClock.Overran
+            ? new CaptureException(
+                CaptureFailure.StopBudgetOverrun, "the stop overran its budget, and the worker was ended: every thread runs again; raise the budget or try later")
+            : new CaptureException(
+                CaptureFailure.WorkerLost,
+                $"the worker that held the target ended unexpectedly ({_process.DescribeEnd()}), and the target runs: see the agent's log, and try again");
     }
 
     /// <summary>Sends a command; false where the worker has gone.</summary>
@@ -135,15 +140,17 @@ internal sealed class WorkerConnection : IAsyncDisposable
 
     private void Take(in WorkerReply reply, List<SafeFileHandle> descriptors)
     {
-        if (reply.Kind == WorkerReplyKind.StopBegins)
+        switch (reply.Kind)
         {
-            long due = (reply.Value + GraceNanoseconds - MonotonicClock.Nanoseconds) / 1_000_000;
-            _ = _killer.Change(Math.Max(1, due), Timeout.Infinite);
-            return;
+            case WorkerReplyKind.StopBegins:
+                long due = (reply.Value + GraceNanoseconds - MonotonicClock.Nanoseconds) / 1_000_000;
+                _ = _killer.Change(Math.Max(1, due), Timeout.Infinite);
+                return;
+            case WorkerReplyKind.StopEnds:
+                _ = _killer.Change(Timeout.Infinite, Timeout.Infinite);
+                return;
         }
 
-        _ = reply.Kind is WorkerReplyKind.Instant or WorkerReplyKind.Released or WorkerReplyKind.Failed && !HoldsOn(reply)
-            && _killer.Change(Timeout.Infinite, Timeout.Infinite);
         var message = new WorkerMessageIn(reply, descriptors);
         if (!_messages.Writer.TryWrite(message))
         {
@@ -151,9 +158,11 @@ internal sealed class WorkerConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>An instant with a window is that of a lease: the target stays stopped, and the deadline stays.</summary>
-    private static bool HoldsOn(in WorkerReply reply) =>
-        reply.Kind == WorkerReplyKind.Instant && (reply.Descriptors & WorkerDescriptors.Window) != 0;
+    private void KillForDeadline()
+    {
+        _killedByDeadline = true;
+        _process.Kill();
+    }
 }
 
 /// <summary>A message of a worker with its descriptors.</summary>

@@ -15,11 +15,12 @@ internal static class BriefStop
     /// </summary>
     /// <param name="facts">The target, from just before.</param>
     /// <param name="directory">Its /proc directory.</param>
+    /// <param name="clock">Ends the worker where the stop overruns.</param>
     /// <param name="patienceNanoseconds">Longest time for all of it.</param>
     /// <param name="work">Gets the prepared thread and the deadline; returns empty, or why it did not work.</param>
     /// <returns>Empty, or why it did not work: one sentence.</returns>
     internal static string Run(
-        TargetFacts facts, ProcessDirectory directory, long patienceNanoseconds, Func<RemoteCaller, long, string> work)
+        TargetFacts facts, ProcessDirectory directory, WorkerClock clock, long patienceNanoseconds, Func<RemoteCaller, long, string> work)
     {
         if (RemoteCodeFinder.Find(facts.Directory, facts.Vmas.ConvertAll(v => v.Vma), out RemoteCode code) is { } refusal)
         {
@@ -32,29 +33,28 @@ internal static class BriefStop
         _ = SelfControl.RaisePriority();
         try
         {
-            return Run(session, records, code, facts, patienceNanoseconds, work);
+            TraceOutcome outcome = session.SeizeOne(directory.Tid);
+            session.LookAhead(facts.Vmas.ConvertAll(v => v.Vma));
+            long deadline = MonotonicClock.Nanoseconds + patienceNanoseconds;
+            clock.StopBegins(deadline);
+            outcome = outcome == TraceOutcome.Done ? session.StopAll(deadline, wholeProcess: false) : outcome;
+            outcome = outcome == TraceOutcome.Done ? session.ReadRegisters(records) : outcome;
+            return outcome == TraceOutcome.Done
+                ? Call(session, records, code, deadline, work)
+                : $"its main thread could not be stopped ({outcome})";
         }
         finally
         {
             session.ResumeAll();
+            clock.StopEnds();
             session.Settle();
             SelfControl.LowerPriority();
         }
     }
 
-    private static string Run(
-        TraceSession session, ThreadRecords records, RemoteCode code, TargetFacts facts, long patience, Func<RemoteCaller, long, string> work)
+    private static string Call(
+        TraceSession session, ThreadRecords records, RemoteCode code, long deadline, Func<RemoteCaller, long, string> work)
     {
-        TraceOutcome outcome = session.SeizeOne(facts.Directory.Tid);
-        session.LookAhead(facts.Vmas.ConvertAll(v => v.Vma));
-        long deadline = MonotonicClock.Nanoseconds + patience;
-        outcome = outcome == TraceOutcome.Done ? session.StopAll(deadline, wholeProcess: false) : outcome;
-        outcome = outcome == TraceOutcome.Done ? session.ReadRegisters(records) : outcome;
-        if (outcome != TraceOutcome.Done)
-        {
-            return $"its main thread could not be stopped ({outcome})";
-        }
-
         if (RemoteCaller.Prepare(session, records, code, out string refusal) is not { } caller)
         {
             return refusal;

@@ -53,7 +53,7 @@ internal static class CaptureTask
             Image = image,
             PauseCopy = pauseBuffer,
         };
-        instant.Serve(target, replies);
+        instant.Serve(target, replies, clock);
     }
 
     /// <summary>

@@ -55,7 +55,6 @@ internal static class HoldTask
         target.Session.LowerPriority();
         using (SharedBuffer report = CaptureReport.Write(header, new ReportParts(maps, auxv, [], []), new ExtentList()))
         {
-            replies.StopBegins(deadline);
             replies.Instant(
                 (WorkerDescriptors.Threads, target.ThreadBuffer.File),
                 (WorkerDescriptors.Report, report.File),
@@ -74,7 +73,6 @@ internal static class HoldTask
             {
                 deadline = MonotonicClock.Nanoseconds + command.Value;
                 clock.StopBegins(deadline);
-                replies.StopBegins(deadline);
             }
             else
             {

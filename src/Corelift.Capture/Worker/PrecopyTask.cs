@@ -111,7 +111,7 @@ internal static class PrecopyTask
             PauseCopy = pause.Buffer,
             OnServed = memory.Dispose,
         };
-        instant.Serve(target, replies);
+        instant.Serve(target, replies, clock);
         return 0;
     }
 

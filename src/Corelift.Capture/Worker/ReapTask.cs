@@ -17,19 +17,18 @@ internal static class ReapTask
 
     internal static void Run(WorkerRequest request, WorkerReplies replies, WorkerClock clock)
     {
-        clock.StopEnds();
-        replies.Released(0, Reap(request.Pid, request.StartTimeTicks, request.ImagePid));
+        replies.Released(0, Reap(request.Pid, request.StartTimeTicks, request.ImagePid, clock));
     }
 
     /// <returns>Empty where the image is gone, or why it is not.</returns>
-    internal static string Reap(int pid, ulong startTimeTicks, int imagePidInTarget)
+    internal static string Reap(int pid, ulong startTimeTicks, int imagePidInTarget, WorkerClock clock)
     {
         string reason = string.Empty;
         for (int attempt = 0; attempt < Attempts; attempt++)
         {
             try
             {
-                reason = TryReap(pid, startTimeTicks, imagePidInTarget);
+                reason = TryReap(pid, startTimeTicks, imagePidInTarget, clock);
             }
             catch (CaptureException failure) when (failure.Failure is CaptureFailure.NoSuchProcess or CaptureFailure.TargetExited or CaptureFailure.Zombie or CaptureFailure.IdentityChanged)
             {
@@ -51,10 +50,10 @@ internal static class ReapTask
         return reason;
     }
 
-    private static string TryReap(int pid, ulong startTimeTicks, int imagePidInTarget)
+    private static string TryReap(int pid, ulong startTimeTicks, int imagePidInTarget, WorkerClock clock)
     {
         using ProcessDirectory directory = TargetFacts.Open(new ProcessRef(pid, startTimeTicks));
-        return BriefStop.Run(TargetFacts.Read(directory), directory, Patience, (caller, deadline) =>
+        return BriefStop.Run(TargetFacts.Read(directory), directory, clock, Patience, (caller, deadline) =>
             ProcessImage.Reap(caller, imagePidInTarget, deadline) ? string.Empty : "the target's wait4 does not know the image");
     }
 }

@@ -93,7 +93,6 @@ internal sealed class StoppedTarget : IDisposable
         Quiesce();
         Deadline = MonotonicClock.Nanoseconds + budgetNanoseconds;
         _clock.StopBegins(Deadline);
-        _replies.StopBegins(Deadline);
         StoppedAtUnixNanoseconds = (DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100;
         Check(Session.StopAll(Deadline));
         whenStopped?.Invoke();

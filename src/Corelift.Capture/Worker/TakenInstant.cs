@@ -42,7 +42,7 @@ internal sealed class TakenInstant
     };
 
     /// <summary>Hands everything over, waits until the agent has read it or has gone, and leaves nothing of the image.</summary>
-    internal void Serve(StoppedTarget target, WorkerReplies replies)
+    internal void Serve(StoppedTarget target, WorkerReplies replies, WorkerClock clock)
     {
         TargetFiles files = OpenImage();
         try
@@ -69,19 +69,19 @@ internal sealed class TakenInstant
             OnServed?.Invoke();
 
             // Until the agent has read the image, or has gone.
-            while (replies.TryReceive(TimeSpan.FromMilliseconds(int.MaxValue), out WorkerCommand command) && Obey(target, command))
+            while (replies.TryReceive(TimeSpan.FromMilliseconds(int.MaxValue), out WorkerCommand command) && Obey(target, clock, command))
             {
             }
         }
         finally
         {
-            ReleaseImage(target);
+            ReleaseImage(target, clock);
             replies.Released(Header.PauseNanoseconds, _leftover);
         }
     }
 
     /// <returns>Whether the agent still needs us.</returns>
-    private bool Obey(StoppedTarget target, WorkerCommand command)
+    private bool Obey(StoppedTarget target, WorkerClock clock, WorkerCommand command)
     {
         switch (command.Kind)
         {
@@ -89,7 +89,7 @@ internal sealed class TakenInstant
                 _ = _released || Image?.GiveBack(command.Address, (ulong)command.Value, MonotonicClock.Nanoseconds + PatienceWithImage) is true;
                 return true;
             case WorkerCommandKind.DropImage:
-                ReleaseImage(target);
+                ReleaseImage(target, clock);
                 return true;
             default:
                 return false;
@@ -112,13 +112,13 @@ internal sealed class TakenInstant
             : new TargetFiles(Image.OpenFromOutside("mem", deadline), Image.OpenFromOutside("pagemap", deadline), null);
     }
 
-    private void ReleaseImage(StoppedTarget target)
+    private void ReleaseImage(StoppedTarget target, WorkerClock clock)
     {
         if (Image is not null && !_released)
         {
             _released = true;
             Image.Kill(MonotonicClock.Nanoseconds + PatienceWithImage);
-            _leftover = ReapTask.Reap(target.Facts.Directory.Pid, target.Facts.Stat.StartTimeTicks, Image.PidInTarget);
+            _leftover = ReapTask.Reap(target.Facts.Directory.Pid, target.Facts.Stat.StartTimeTicks, Image.PidInTarget, clock);
         }
     }
 }

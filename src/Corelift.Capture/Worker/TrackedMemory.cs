@@ -48,9 +48,8 @@ internal sealed class TrackedMemory : IDisposable
         SafeFileHandle? userfault = null;
         TargetFiles files = default;
         long began = MonotonicClock.Nanoseconds;
-        clock.StopBegins(began + request.StopBudgetNanoseconds);
-        string refusal = BriefStop.Run(facts, directory, request.StopBudgetNanoseconds, (caller, deadline) => Open(facts, caller, deadline, out userfault, out files));
-        clock.StopEnds();
+        string refusal = BriefStop.Run(
+            facts, directory, clock, request.StopBudgetNanoseconds, (caller, deadline) => Open(facts, caller, deadline, out userfault, out files));
         long took = MonotonicClock.Nanoseconds - began;
         WriteTracker? tracker = userfault is null ? null : WriteTracker.Begin(userfault);
         if (tracker is null || files.Memory is null || files.Pagemap is null)

@@ -5,10 +5,15 @@ namespace Corelift.Capture.Worker;
 
 /// <summary>
 /// The worker's own enforcement of its stop budget, on a thread beside the tracer: past the deadline and a grace it ends the
-/// process, and the kernel lets every task of the target run. It does the same soon after the agent has gone.
+/// process, and the kernel lets every task of the target run. It does the same soon after the agent has gone. The agent is
+/// told of each deadline, and enforces it from outside.
 /// </summary>
 internal sealed class WorkerClock
 {
+    /// <summary>Exit status of a worker whose stop overran its budget.</summary>
+    internal const int Overran = 3;
+
+    private const int AgentHasGone = 4;
     private const int AboveTracers = 2; // they may hold every CPU
     private const long TickNanoseconds = 2_000_000;
     private const long GraceNanoseconds = 30_000_000;
@@ -32,10 +37,20 @@ internal sealed class WorkerClock
     internal void Watch(TraceSession session) => Volatile.Write(ref _session, session);
 
     /// <summary>From now on the target is stopped, until at the latest <paramref name="deadline"/> (CLOCK_MONOTONIC, ns).</summary>
-    internal void StopBegins(long deadline) => Volatile.Write(ref _deadline, deadline);
+    internal void StopBegins(long deadline)
+    {
+        Volatile.Write(ref _deadline, deadline);
+        Tell(new WorkerReply { Kind = WorkerReplyKind.StopBegins, Value = deadline });
+    }
 
     /// <summary>The target runs.</summary>
-    internal void StopEnds() => Volatile.Write(ref _deadline, long.MaxValue);
+    internal void StopEnds()
+    {
+        Volatile.Write(ref _deadline, long.MaxValue);
+        Tell(new WorkerReply { Kind = WorkerReplyKind.StopEnds });
+    }
+
+    private void Tell(WorkerReply reply) => _ = _agent.TrySend(WorkerMessage.ToBytes(ref reply));
 
     private void Run()
     {
@@ -48,7 +63,7 @@ internal sealed class WorkerClock
             long deadline = Volatile.Read(ref _deadline);
             if (deadline != long.MaxValue && now - deadline > GraceNanoseconds)
             {
-                SelfControl.ExitNow(3);
+                SelfControl.ExitNow(Overran);
             }
 
             Volatile.Read(ref _session)?.ReapForExec(now);
@@ -61,7 +76,7 @@ internal sealed class WorkerClock
             long grace = deadline == long.MaxValue ? GraceWithoutAgent : GraceWithoutAgentStopped;
             if (IsAgentGone && now - agentGoneAt > grace)
             {
-                SelfControl.ExitNow(4);
+                SelfControl.ExitNow(AgentHasGone);
             }
         }
     }

@@ -101,6 +101,9 @@ internal enum WorkerReplyKind
 
     /// <summary>Precopy: everything is ready for the stop.</summary>
     Ready = 7,
+
+    /// <summary>The target runs: there is no deadline any more.</summary>
+    StopEnds = 8,
 }
 
 /// <summary>Which descriptors came with a message, in this order.</summary>

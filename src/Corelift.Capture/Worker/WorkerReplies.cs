@@ -20,13 +20,6 @@ internal sealed class WorkerReplies
     /// <summary>Why it was not, where that was asked for.</summary>
     internal string NotQuiescedBecause { get; set; } = string.Empty;
 
-    /// <summary>Sent right before the first request to stop, so that the agent can enforce the deadline from outside.</summary>
-    internal void StopBegins(long deadline)
-    {
-        var reply = new WorkerReply { Kind = WorkerReplyKind.StopBegins, Value = deadline };
-        _ = _agent.TrySend(WorkerMessage.ToBytes(ref reply));
-    }
-
     /// <summary>Hands over an instant.</summary>
     /// <param name="descriptors">In the order of the flags; null where there is none.</param>
     internal void Instant(params ReadOnlySpan<(WorkerDescriptors Which, SafeFileHandle? Handle)> descriptors) =>

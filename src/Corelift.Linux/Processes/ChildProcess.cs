@@ -16,11 +16,15 @@ public sealed unsafe class ChildProcess
 
     private readonly Lock _lock = new();
     private bool _reaped;
+    private int _status = -1;
 
     private ChildProcess(int pid) => Pid = pid;
 
     /// <summary>Its pid; not reused before it was reaped by <see cref="TryReap"/>.</summary>
     public int Pid { get; }
+
+    /// <summary>Its exit status, or -1 where it was killed by a signal or was not reaped yet.</summary>
+    public int ExitStatus => _reaped && _status >= 0 && (_status & 0x7F) == 0 ? (_status >> 8) & 0xFF : -1;
 
     /// <summary>Starts a program with <paramref name="socket"/> as its descriptor 3, and this process's environment.</summary>
     /// <exception cref="SyscallException">It could not be started.</exception>
@@ -63,10 +67,22 @@ public sealed unsafe class ChildProcess
     {
         lock (_lock)
         {
-            _reaped = _reaped || LibC.Wait4(Pid, out _, NoHang, 0) != 0;
+            if (!_reaped && LibC.Wait4(Pid, out int status, NoHang, 0) is var result and not 0)
+            {
+                (_reaped, _status) = (true, result > 0 ? status : -1);
+            }
+
             return _reaped;
         }
     }
+
+    /// <summary>How it ended, in a few words; after <see cref="TryReap"/> said that it has.</summary>
+    public string DescribeEnd() => _status switch
+    {
+        < 0 => "its end was not seen",
+        _ when ExitStatus >= 0 => $"exit status {ExitStatus}",
+        _ => $"killed by signal {_status & 0x7F}",
+    };
 
     private static List<string> EnvironmentStrings()
     {
