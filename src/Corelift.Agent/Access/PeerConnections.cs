@@ -10,6 +10,11 @@ namespace Corelift.Agent.Access;
 /// <param name="IsAllowed">Whether its calls are served.</param>
 internal sealed record PeerAccess(PeerIdentity? Peer, bool IsAllowed)
 {
+    /// <summary>Who calls, for policy and audit.</summary>
+    internal Caller Caller => Peer is null
+        ? new Caller(CallerKind.Anonymous, "anonymous")
+        : new Caller(CallerKind.UnixPeer, $"uid:{Peer.Uid}") { Uid = Peer.Uid, Gid = Peer.Gid, Groups = Peer.Groups };
+
     /// <summary>Of a connection that nothing was found out about.</summary>
     internal static PeerAccess Refused { get; } = new(null, false);
 

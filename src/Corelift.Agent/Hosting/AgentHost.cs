@@ -82,6 +82,7 @@ internal static class AgentHost
     {
         services.AddSingleton<ShutdownGate>();
         services.AddSingleton<ProcessDescriber>();
+        services.AddSingleton<IPodDirectory, NoPodDirectory>();
         services.AddSingleton(_ => new CaptureEngine(ToEngine(options, features)));
         services.AddHostedService<EngineLifetime>();
         services.AddSingleton<CallInterceptor>();

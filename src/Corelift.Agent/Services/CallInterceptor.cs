@@ -84,6 +84,8 @@ internal sealed class CallInterceptor(ShutdownGate gate, ILogger<CallInterceptor
         {
             throw RpcErrors.Make(ErrorReason.ShuttingDown, "the agent is stopping");
         }
+
+        context.GetHttpContext().Features.Set(access.Caller);
     }
 
     private RpcException Translate(Exception failure, ServerCallContext context)

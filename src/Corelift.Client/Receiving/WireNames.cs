@@ -34,6 +34,7 @@ internal static class WireNames
         HoleReason.Userfault => "userfault",
         HoleReason.Device => "device",
         HoleReason.Dropped => "dropped",
+        HoleReason.Secret => "secret",
         _ => "unknown",
     };
 
