@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Corelift.Agent.Access;
+using Corelift.Agent.Local;
 using Corelift.Agent.Services;
 using Corelift.Capture;
 using Corelift.Linux;
@@ -83,6 +84,7 @@ internal static class AgentHost
         services.AddSingleton<ShutdownGate>();
         services.AddSingleton<ProcessDescriber>();
         services.AddSingleton<IPodDirectory, NoPodDirectory>();
+        services.AddSingleton<MemoryRings>();
         services.AddSingleton(_ => new CaptureEngine(ToEngine(options, features)));
         services.AddHostedService<EngineLifetime>();
         services.AddSingleton<CallInterceptor>();
@@ -144,6 +146,7 @@ internal static class AgentHost
             {
                 listen.Protocols = HttpProtocols.Http2;
                 listen.UsePeerPolicy(policy);
+                listen.ApplicationServices.GetRequiredService<MemoryRings>().TakeFrom(listen);
                 listen.UseLargeSendBuffer();
             });
         }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Corelift.Agent.Local;
 using Corelift.Capture;
 using Corelift.Capture.Reading;
 using Corelift.Capture.Sessions;
@@ -17,12 +18,14 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
 
     private readonly CaptureEngine _engine;
     private readonly ProcessDescriber _describer;
+    private readonly MemoryRings _rings;
     private readonly ILogger<SnapshotGrpcService> _log;
 
-    public SnapshotGrpcService(CaptureEngine engine, ProcessDescriber describer, ILogger<SnapshotGrpcService> log)
+    public SnapshotGrpcService(CaptureEngine engine, ProcessDescriber describer, MemoryRings rings, ILogger<SnapshotGrpcService> log)
     {
         _engine = engine;
         _describer = describer;
+        _rings = rings;
         _log = log;
     }
 
@@ -57,6 +60,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
             ? await _engine.BeginAsync(target, wanted, context.CancellationToken)
             : _engine.BeginLease(lease, wanted);
         using var chunks = new ChunkWriter(compression);
+        MemoryRing? ring = compression is Compression.Unspecified or Compression.None ? _rings.Claim(context) : null;
         var pacer = new ReadPacer(target, wanted.RateLimitBytesPerSecond);
 
         // Where there are no live rounds, what goes wrong with the stop is said before anything else is.
@@ -64,7 +68,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         await stream.WriteAsync(new CaptureResponse { Started = Started(id, process, session?.Plan ?? capture.Plan, wanted.Content) }, context.CancellationToken);
         if (capture.Live is { } live)
         {
-            await WriteRoundsAsync(live, chunks, pacer, stream, context.CancellationToken);
+            await WriteRoundsAsync(live, chunks, ring, pacer, stream, context.CancellationToken);
             session = await capture.TakeInstantAsync(context.CancellationToken);
         }
 
@@ -72,7 +76,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         {
             AgentLog.CaptureTaken(_log, id, target.Pid, session!.Strategy, session.ThreadCount, session.Pause?.TotalMilliseconds ?? -1);
             await WriteInstantAsync(session, info, target.Pid, stream, context.CancellationToken);
-            await WriteMemoryAsync(session.Reader.Read(), chunks, session.StillStopped ? null : pacer, round: 0, stream, context.CancellationToken);
+            await WriteMemoryAsync(session.Reader.Read(), chunks, ring, session.StillStopped ? null : pacer, round: 0, stream, context.CancellationToken);
             TimeSpan? stopped = null;
             if (session.StillStopped && lease is null)
             {
@@ -150,7 +154,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
 
     /// <summary>Strategy precopy: what is read while the target runs.</summary>
     private static async Task WriteRoundsAsync(
-        PrecopyCapture live, ChunkWriter chunks, ReadPacer pacer, IServerStreamWriter<CaptureResponse> stream, CancellationToken cancellationToken)
+        PrecopyCapture live, ChunkWriter chunks, MemoryRing? ring, ReadPacer pacer, IServerStreamWriter<CaptureResponse> stream, CancellationToken cancellationToken)
     {
         List<List<V1.CapturedVma>> lists = [.. InMessages(live.Vmas)];
         for (int i = 0; i < lists.Count; i++)
@@ -162,7 +166,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
 
         while (live.WantsRound())
         {
-            await WriteMemoryAsync(live.ReadRound(), chunks, pacer, round: (uint)live.Rounds.Count + 1, stream, cancellationToken);
+            await WriteMemoryAsync(live.ReadRound(), chunks, ring, pacer, round: (uint)live.Rounds.Count + 1, stream, cancellationToken);
         }
     }
 
@@ -203,7 +207,8 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
     }
 
     private static async Task WriteMemoryAsync(
-        IEnumerable<MemoryPart> parts, ChunkWriter chunks, ReadPacer? pacer, uint round, IServerStreamWriter<CaptureResponse> stream, CancellationToken cancellationToken)
+        IEnumerable<MemoryPart> parts, ChunkWriter chunks, MemoryRing? ring, ReadPacer? pacer, uint round, IServerStreamWriter<CaptureResponse> stream,
+        CancellationToken cancellationToken)
     {
         var message = new CaptureResponse();
         foreach (MemoryPart part in parts)
@@ -215,6 +220,10 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
             else if (part.IsHole)
             {
                 message.Hole = chunks.ToHole(part);
+            }
+            else if (ring is not null && part.Bytes.Length >= MemoryRing.LeastBytes)
+            {
+                message.Memory = await chunks.ToRingAsync(part, round, ring, cancellationToken);
             }
             else
             {
@@ -236,7 +245,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
             MemoryBytes = chunks.MemoryBytes,
             ChunkCount = chunks.ChunkCount,
             PackedBytes = chunks.PackedBytes,
-            Digest = chunks.Digest,
+            Digest = chunks.DigestValue,
             HoleBytes = chunks.HoleBytes,
             ZeroBytes = chunks.ZeroBytes,
             PartialBecause = session.PartialBecause ?? string.Empty,
