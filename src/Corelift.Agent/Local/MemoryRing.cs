@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
+using Corelift.Agent.Services;
 using Corelift.Linux.Memory;
+using Grpc.Core;
 
 namespace Corelift.Agent.Local;
 
@@ -50,7 +52,7 @@ internal sealed class MemoryRing : IDisposable
     /// <param name="bytes">At most <see cref="SlotBytes"/>.</param>
     /// <param name="cancellationToken">The call has ended.</param>
     /// <returns>Offset of the chunk in the ring.</returns>
-    /// <exception cref="IOException">The client has gone, or has emptied no slot for a minute.</exception>
+    /// <exception cref="RpcException">RING_BROKEN: the client has gone, or has emptied no slot for a minute.</exception>
     internal async ValueTask<uint> PutAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
         if (!_free.Wait(0, CancellationToken.None))
@@ -60,7 +62,7 @@ internal sealed class MemoryRing : IDisposable
             {
                 if (!await _free.WaitAsync(s_patience, either.Token))
                 {
-                    throw new IOException("the client has taken nothing from the memory that it shares with the agent for a minute");
+                    throw RpcErrors.Make(ErrorReason.RingBroken, "the client has taken nothing from its ring for a minute");
                 }
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
@@ -115,5 +117,5 @@ internal sealed class MemoryRing : IDisposable
         _broken.Cancel();
     }
 
-    private static IOException Gone() => new("the client has closed the memory that it shares with the agent");
+    private static RpcException Gone() => RpcErrors.Make(ErrorReason.RingBroken, "the client has closed its ring, or given back slots that it never had");
 }

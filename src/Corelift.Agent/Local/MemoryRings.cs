@@ -32,7 +32,7 @@ internal sealed class MemoryRings
     private int _count;
 
     /// <summary>What a connection begins with that asks for a ring.</summary>
-    internal static ReadOnlySpan<byte> Preface => "corelift ring 1\n"u8;
+    internal static ReadOnlySpan<byte> Preface => "corelift memory ring 1\n\n"u8;
 
     /// <summary>The ring that a call names; null where it names none, or one that is not its caller's (any more).</summary>
     internal MemoryRing? Claim(ServerCallContext context) =>

@@ -63,7 +63,7 @@ internal sealed class ChunkWriter : IDisposable
     }
 
     /// <summary>Bytes as a message that says where in the ring they lie, which they are copied to.</summary>
-    /// <exception cref="IOException">The client has gone, or takes nothing.</exception>
+    /// <exception cref="Grpc.Core.RpcException">RING_BROKEN: the client has gone, or takes nothing.</exception>
     internal async ValueTask<Wire.MemoryChunk> ToRingAsync(MemoryPart part, uint round, MemoryRing ring, CancellationToken cancellationToken)
     {
         Digest(part);

@@ -35,7 +35,7 @@ internal sealed unsafe class MemoryRing : IDisposable
     /// <summary>What the capture names it by.</summary>
     internal string Token { get; }
 
-    private static ReadOnlySpan<byte> Preface => "corelift ring 1\n"u8;
+    private static ReadOnlySpan<byte> Preface => "corelift memory ring 1\n\n"u8;
 
     /// <summary>Asks the agent behind a Unix socket for a ring.</summary>
     /// <returns>The ring; null where there is none to be had, for whatever reason: the capture goes through the socket then.</returns>

@@ -61,12 +61,13 @@ internal sealed class CaptureFrame : IDisposable
         };
     }
 
-    /// <summary>Memory that lies in a ring.</summary>
-    internal static CaptureFrame OfRing(ulong address, uint round, uint lengthBytes, uint ringOffset) => new()
+    /// <summary>Memory that lies in a ring. Data that came beside it is ignored.</summary>
+    internal static CaptureFrame OfRing(ulong address, uint round, uint lengthBytes, Compression compression, uint ringOffset) => new()
     {
         Address = address,
         Round = round,
         LengthBytes = lengthBytes,
+        Compression = compression,
         PackedBytes = unchecked((int)lengthBytes), // checked with the length
         RingOffset = ringOffset,
     };

@@ -61,7 +61,7 @@ internal static class CaptureMethod
 
     /// <summary>Memory in an unusual but valid encoding.</summary>
     private static CaptureFrame OfChunk(MemoryChunk chunk) => chunk.HasRingOffsetBytes
-        ? CaptureFrame.OfDamage("a chunk of a ring in an encoding that no agent uses")
+        ? CaptureFrame.OfRing(chunk.Address, chunk.Round, chunk.LengthBytes, chunk.Compression, chunk.RingOffsetBytes)
         : CaptureFrame.OfMemory(
             chunk.Address, chunk.Round, chunk.LengthBytes, chunk.Compression, new ReadOnlySequence<byte>(chunk.Data.Memory));
 }

@@ -29,9 +29,9 @@ internal sealed class ChunkUnpacker : IDisposable
 
         if (frame.RingOffset is { } offset)
         {
-            return ring is null
-                ? throw SnapshotException.Violation("a chunk that lies in a ring, though none was named")
-                : ring.Slice(offset, frame.LengthBytes);
+            return ring is not null && frame.Compression is (Compression.Unspecified or Compression.None)
+                ? ring.Slice(offset, frame.LengthBytes)
+                : throw SnapshotException.Violation("a chunk that lies in a ring, packed, or though no ring was named");
         }
 
         int length = (int)frame.LengthBytes;

@@ -70,9 +70,8 @@ internal static class MemoryChunkParser
 
         if (ringOffset is { } offset)
         {
-            return data.IsEmpty && compression <= (ulong)Compression.None
-                ? CaptureFrame.OfRing(address, unchecked((uint)round), unchecked((uint)lengthBytes), unchecked((uint)offset))
-                : CaptureFrame.OfDamage("a chunk that lies in the ring and in the message");
+            return CaptureFrame.OfRing(
+                address, unchecked((uint)round), unchecked((uint)lengthBytes), (Compression)unchecked((int)compression), unchecked((uint)offset));
         }
 
         return CaptureFrame.OfMemory(
