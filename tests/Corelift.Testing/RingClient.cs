@@ -84,14 +84,14 @@ public sealed partial class RingClient : IDisposable
     private static unsafe int ReceiveWithDescriptor(int socket, byte[] message)
     {
         nint* control = stackalloc nint[3]; // struct cmsghdr and one int
-        control[0] = control[1] = control[2] = -1;
+        control[2] = -1;
         fixed (byte* bytes = message)
         {
             nint* vector = stackalloc nint[2]; // struct iovec
             (vector[0], vector[1]) = ((nint)bytes, message.Length);
             nint* header = stackalloc nint[7]; // struct msghdr
             (header[0], header[1], header[2], header[3], header[4], header[5], header[6]) = (0, 0, (nint)vector, 1, (nint)control, 24, 0);
-            return ReceiveMessage(socket, header, 0) == message.Length ? (int)(control[2] & 0xFFFFFFFF) : -1;
+            return ReceiveMessage(socket, header, 0) == message.Length ? unchecked((int)control[2]) : -1;
         }
     }
 

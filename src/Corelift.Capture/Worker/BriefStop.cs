@@ -18,10 +18,13 @@ internal static class BriefStop
     /// <param name="clock">Ends the worker where the stop overruns.</param>
     /// <param name="patienceNanoseconds">Longest time for all of it.</param>
     /// <param name="work">Gets the prepared thread and the deadline; returns empty, or why it did not work.</param>
+    /// <param name="stoppedNanoseconds">How long the thread was stopped.</param>
     /// <returns>Empty, or why it did not work: one sentence.</returns>
     internal static string Run(
-        TargetFacts facts, ProcessDirectory directory, WorkerClock clock, long patienceNanoseconds, Func<RemoteCaller, long, string> work)
+        TargetFacts facts, ProcessDirectory directory, WorkerClock clock, long patienceNanoseconds, Func<RemoteCaller, long, string> work,
+        out long stoppedNanoseconds)
     {
+        stoppedNanoseconds = 0;
         if (RemoteCodeFinder.Find(facts.Directory, facts.Vmas.ConvertAll(v => v.Vma), out RemoteCode code) is { } refusal)
         {
             return refusal;
@@ -46,6 +49,7 @@ internal static class BriefStop
         finally
         {
             session.ResumeAll();
+            stoppedNanoseconds = session.StopStartedAt == 0 ? 0 : MonotonicClock.Nanoseconds - session.StopStartedAt;
             clock.StopEnds();
             session.Settle();
             SelfControl.LowerPriority();
