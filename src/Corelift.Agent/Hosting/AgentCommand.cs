@@ -21,6 +21,8 @@ internal static class AgentCommand
     private static readonly Option<string?> s_socketGroup = Text("--socket-group", "NAME|GID", "Group that may use the Unix sockets, beside root and the agent's own user");
     private static readonly Option<string?> s_spoolDirectory = Text("--spool-directory", "DIR", "Directory for copies that do not fit the memory spool; without it nothing is written to disk");
     private static readonly Option<string?> s_stateDirectory = Text("--state-directory", "DIR", "Directory that remembers captures for the agent after this one [default: the socket's]");
+    private static readonly Option<string?> s_policy = Text("--policy", "FILE", "Policy: who may do what to which processes; read again when it changes. Without it whoever may use the socket may do everything");
+    private static readonly Option<string?> s_auditLog = Text("--audit-log", "FILE", "Audit log: a record before and after each stop, capture and memory read");
     private static readonly Option<long> s_spoolBytes = Size("--spool-bytes", "Most memory for what strategy direct copies; 0 for a quarter of what is available");
     private static readonly Option<TimeSpan?> s_defaultStopBudget = Time("--default-stop-budget", "Longest stop where a call names none", DefaultStopSeconds);
     private static readonly Option<TimeSpan?> s_maxStopBudget = Time("--max-stop-budget", "Longest stop that a call can ask for", MaxStopSeconds);
@@ -79,6 +81,8 @@ internal static class AgentCommand
             MaxStopBudget = result.GetValue(s_maxStopBudget) ?? TimeSpan.FromSeconds(MaxStopSeconds),
             MaxLease = result.GetValue(s_maxLease) ?? TimeSpan.FromSeconds(MaxLeaseSeconds),
             MaxHold = result.GetValue(s_maxHold) ?? TimeSpan.FromSeconds(MaxHoldSeconds),
+            Policy = result.GetValue(s_policy),
+            AuditLog = result.GetValue(s_auditLog),
             MaxCaptures = result.GetValue(s_maxCaptures),
             Nice = result.GetValue(s_nice),
             JsonLog = result.GetValue(s_logFormat) == "json",
@@ -92,11 +96,11 @@ internal static class AgentCommand
         Bound(s_maxCaptures, 1, 1000);
         Bound(s_nice, 0, 19);
         var serve = new Command("serve", "Serve (the default)");
-        var root = new RootCommand("Lifts cores out of running processes: the agent of one host. Needs CAP_SYS_PTRACE and CAP_SYS_NICE, and no other capability.") { serve };
+        var root = new RootCommand("Lifts cores out of running processes: the agent of one host. Needs CAP_SYS_PTRACE and CAP_SYS_NICE, and no other capability.") { serve, PolicyCommand.Create() };
         foreach (Option option in (Option[])
             [
                 s_listen, s_socketGroup, s_spoolBytes, s_spoolDirectory, s_stateDirectory, s_defaultStopBudget, s_maxStopBudget, s_maxLease, s_maxHold,
-                s_maxCaptures, s_nice, s_logFormat,
+                s_policy, s_auditLog, s_maxCaptures, s_nice, s_logFormat,
             ])
         {
             root.Options.Add(option);

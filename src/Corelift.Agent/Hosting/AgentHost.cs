@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Corelift.Agent.Access;
+using Corelift.Agent.Audit;
 using Corelift.Agent.Services;
 using Corelift.Capture;
 using Corelift.Linux;
@@ -36,6 +37,7 @@ internal static class AgentHost
         {
             ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Corelift.Agent");
             LogStart(logger, options, held, features);
+            _ = app.Services.GetRequiredService<AuditTrail>(); // before anything can be asked of us
             try
             {
                 await app.StartAsync(cancellationToken).ConfigureAwait(false);
@@ -84,6 +86,7 @@ internal static class AgentHost
         services.AddSingleton<ProcessDescriber>();
         services.AddSingleton<IPodDirectory, NoPodDirectory>();
         services.AddSingleton(_ => new CaptureEngine(ToEngine(options, features)));
+        services.AddAccess(options);
         services.AddHostedService<EngineLifetime>();
         services.AddSingleton<CallInterceptor>();
         services.AddGrpc(grpc =>
