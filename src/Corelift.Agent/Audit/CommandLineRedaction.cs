@@ -62,7 +62,10 @@ internal sealed partial class CommandLineRedaction
     private static partial Regex SecretOption();
 
     /// <summary>NAME=VALUE and NAME: VALUE, anywhere in an argument.</summary>
-    [GeneratedRegex("((?:passw[a-z]*|pwd|passphrase|secret|token|api[-_]?key|private[-_]?key|access[-_]?key|credentials?|auth(?:orization)?|bearer)[a-z0-9_.-]*[\"']?\\s*(?:[=:]|\\s)\\s*[\"']?)[^\\s\"'&;,]+", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        "((?:(?:passw|pwd|passphrase|secret|token|api[-_]?key|private[-_]?key|access[-_]?key|credential)[a-z0-9_.-]*|auth(?:orization|entication)?|bearer)"
+        + "[\"']?\\s*(?:[=:]|\\s)\\s*[\"']?)(?:(?:bearer|basic)\\s+)?[^\\s\"'&;,]+",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex NamedValue();
 
     /// <summary>SCHEME://USER:PASSWORD@</summary>

@@ -54,7 +54,7 @@ public sealed class PolicyReaderTests
     [InlineData("{ \"rules\": [] }", 1, "\"version\": 1")]
     [InlineData("{ \"version\": 2, \"rules\": [] }", 1, "knows version 1")]
     [InlineData("{ \"version\": 1 }", 1, "an empty one denies everything")]
-    [InlineData("{ \"version\": 1,\n \"rule\": [] }", 2, "did you mean \"rules\"?")]
+    [InlineData("{ \"version\": 1,\n \"rule\": [] }", 2, "did you mean 'rules'?")]
     [InlineData("{ \"version\": 1,\n\"rules\": [],\n\"rules\": [] }", 3, "twice")]
     public void What_is_wrong_is_said_with_its_line(string text, int line, string words)
     {

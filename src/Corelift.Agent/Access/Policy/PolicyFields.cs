@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Corelift.Agent.Configuration;
 using Corelift.Agent.Hosting;
 
 namespace Corelift.Agent.Access.Policy;
@@ -32,10 +33,8 @@ internal sealed class PolicyFields
         {
             if (!known.Contains(name))
             {
-                string? near = known.MinBy(word => Distance(word, name));
-                Note(line, near is not null && Distance(near, name) <= Math.Max(2, name.Length / 3)
-                    ? $"{what} has no \"{name}\": did you mean \"{near}\"?"
-                    : $"{what} has no \"{name}\": it may have {string.Join(", ", known)}");
+                string meant = SettingNames.Meant(name, known);
+                Note(line, $"{what} has no \"{name}\"{(meant.Length > 0 ? meant : $": it may have {string.Join(", ", known)}")}");
             }
             else if (member.Kind == JsonTokenType.Null)
             {
@@ -211,24 +210,5 @@ internal sealed class PolicyFields
 
         Note(value.Line, $"\"{name}\" is {value.Describe()}: write a number, as id(1) shows it");
         return null;
-    }
-
-    /// <summary>How many letters differ (Levenshtein).</summary>
-    private static int Distance(string a, string b)
-    {
-        int[] row = [.. Enumerable.Range(0, b.Length + 1)];
-        for (int i = 1; i <= a.Length; i++)
-        {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= b.Length; j++)
-            {
-                int replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.Min(replaced, Math.Min(row[j], row[j - 1]) + 1);
-            }
-        }
-
-        return row[^1];
     }
 }
