@@ -1,5 +1,4 @@
 using Corelift.Agent.Access;
-using Corelift.Agent.Access.Policy;
 using Corelift.Capture;
 using Corelift.Capture.Planning;
 
