@@ -52,13 +52,14 @@ internal sealed class JsonText
         var lines = new LineCounter(bytes);
         var options = new JsonReaderOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true, MaxDepth = MostDepth };
         var reader = new Utf8JsonReader(bytes, options);
+        if (bytes.Trim(" \t\r\n"u8).IsEmpty)
+        {
+            throw new PolicyException([new PolicyProblem(1, "the file is empty: write { \"version\": 1, \"rules\": [] }")]);
+        }
+
         try
         {
-            if (!reader.Read())
-            {
-                throw new PolicyException([new PolicyProblem(1, "the file is empty: write { \"version\": 1, \"rules\": [] }")]);
-            }
-
+            _ = reader.Read();
             JsonText root = ReadValue(ref reader, ref lines);
             _ = reader.Read(); // throws where something follows
             return root;
