@@ -101,7 +101,11 @@ public sealed class TargetChangesTests : PolicyTest
             using AsyncServerStreamingCall<CaptureResponse> call = new SnapshotService.SnapshotServiceClient(channel).Capture(request);
             await foreach (CaptureResponse message in call.ResponseStream.ReadAllAsync())
             {
-                bytes.Write(message.Memory?.Data.Span ?? default);
+                if (message.Memory is { } memory)
+                {
+                    bytes.Write(memory.Data.Span);
+                }
+
                 isWhole |= message.Trailer is not null;
             }
         }

@@ -46,7 +46,7 @@ public static partial class PeerChannel
     {
         Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         UnixDomainSocketEndPoint endPoint = new(path);
-        if (SystemCall(SetGroups, groups.Length, groups) != 0 || SystemCall(SetResGid, gid, gid, gid) != 0 || SystemCall(SetResUid, uid, uid, uid) != 0)
+        if (SystemCall(SetGroups, groups.Length, groups) != 0 || SystemCall(SetResGid, (nint)gid, (nint)gid, (nint)gid) != 0 || SystemCall(SetResUid, (nint)uid, (nint)uid, (nint)uid) != 0)
         {
             throw new TestingException("a thread cannot change its ids: run the tests as root");
         }
