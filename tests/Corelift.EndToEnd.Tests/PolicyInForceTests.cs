@@ -31,7 +31,11 @@ public sealed class PolicyInForceTests : PolicyTest
         ControlService.ControlServiceClient control = new(root);
         StopResponse lease = await control.StopAsync(new StopRequest { Ref = Ref(small), TimeToLive = Duration.FromTimeSpan(TimeSpan.FromSeconds(20)) });
         Assert.InRange(lease.TimeToLive.ToTimeSpan(), TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(300)); // and so it cannot be held longer
-        await Wait.UntilAsync(() => small.Status("TracerPid") == "0", s_patience, "the end of the lease");
+        await Wait.UntilAsync(
+            () => Audit().Count(record => record.GetProperty("event").GetString() == "end") == Audit().Count(record => record.GetProperty("event").GetString() == "begin"),
+            s_patience,
+            "the end of the lease");
+        Assert.Equal("0", small.Status("TracerPid"));
         await RpcAssert.FailsWithReasonAsync(async () => await control.StopAsync(new StopRequest { Ref = Ref(small) }), StatusCode.ResourceExhausted, "QUOTA_EXCEEDED");
         await small.CheckAsync();
     }

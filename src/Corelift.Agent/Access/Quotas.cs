@@ -100,8 +100,8 @@ internal sealed class Quotas(TimeProvider time)
     {
         lock (_lock)
         {
-            ticket.OfCaller.End(Now);
-            ticket.OfTarget.End(Now);
+            ticket.OfCaller.End(Now, ticket.HasStopped);
+            ticket.OfTarget.End(Now, ticket.HasStopped);
         }
     }
 
@@ -209,10 +209,12 @@ internal sealed class Quotas(TimeProvider time)
             Stops.Add(now, 1);
         }
 
-        internal void End(TimeSpan now)
+        /// <param name="now">Time.</param>
+        /// <param name="stopped">Whether anybody was stopped: what was refused begins no cool-down.</param>
+        internal void End(TimeSpan now, bool stopped)
         {
             AtOnce--;
-            LastEnd = now;
+            LastEnd = stopped ? now : LastEnd;
         }
 
         internal bool IsIdle(TimeSpan now) =>
@@ -245,7 +247,14 @@ internal sealed class QuotaTicket(Quotas quotas, Quotas.Usage ofCaller, Quotas.U
     internal TimeSpan? StoppedTimeLeft(TimeSpan running) => quotas.StoppedTimeLeft(this, running);
 
     /// <summary>Counts what was had.</summary>
-    internal void Add(TimeSpan stopped, long bytes) => quotas.Add(this, stopped, bytes);
+    internal void Add(TimeSpan stopped, long bytes)
+    {
+        HasStopped |= stopped > TimeSpan.Zero;
+        quotas.Add(this, stopped, bytes);
+    }
+
+    /// <summary>Whether the target was stopped.</summary>
+    internal bool HasStopped { get; private set; }
 
     /// <inheritdoc/>
     public void Dispose()

@@ -37,7 +37,10 @@ public sealed class QuotasTests
     {
         Quotas quotas = new(_clock);
         AccessPolicy policy = new() { PerTarget = new RateLimits { CoolDown = TimeSpan.FromSeconds(30) } };
-        quotas.Begin(s_alice, s_one, policy, true).Dispose();
+        quotas.Begin(s_alice, s_one, policy, true).Dispose(); // refused by the engine: nobody was stopped
+        QuotaTicket ticket = quotas.Begin(s_alice, s_one, policy, true);
+        ticket.Add(TimeSpan.FromMilliseconds(1), 0);
+        ticket.Dispose();
         QuotaException refusal = Assert.Throws<QuotaException>(() => quotas.Begin(s_bob, s_one, policy, true));
         Assert.Equal(TimeSpan.FromSeconds(30), refusal.RetryAfter);
         quotas.Begin(s_bob, s_two, policy, true).Dispose();
