@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Corelift.Agent.Kubernetes;
 
 namespace Corelift.Agent.Hosting;
 
@@ -82,6 +83,7 @@ internal static class AgentCommand
             MaxCaptures = result.GetValue(s_maxCaptures),
             Nice = result.GetValue(s_nice),
             JsonLog = result.GetValue(s_logFormat) == "json",
+            Kubernetes = KubernetesCommand.Read(result),
         };
     }
 
@@ -91,12 +93,13 @@ internal static class AgentCommand
         s_logFormat.AcceptOnlyFromAmong("text", "json");
         Bound(s_maxCaptures, 1, 1000);
         Bound(s_nice, 0, 19);
+        KubernetesCommand.AddRules();
         var serve = new Command("serve", "Serve (the default)");
         var root = new RootCommand("Lifts cores out of running processes: the agent of one host. Needs CAP_SYS_PTRACE and CAP_SYS_NICE, and no other capability.") { serve };
         foreach (Option option in (Option[])
             [
                 s_listen, s_socketGroup, s_spoolBytes, s_spoolDirectory, s_stateDirectory, s_defaultStopBudget, s_maxStopBudget, s_maxLease, s_maxHold,
-                s_maxCaptures, s_nice, s_logFormat,
+                s_maxCaptures, s_nice, s_logFormat, .. KubernetesCommand.Options,
             ])
         {
             root.Options.Add(option);
