@@ -67,6 +67,7 @@ internal sealed record SubjectAccessReviewStatus(bool? Allowed, bool? Denied, st
 
 /// <summary>Generated (de)serialisation: no reflection, so it survives ahead-of-time compilation.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, MaxDepth = 64)]
+[JsonSerializable(typeof(Pod))]
 [JsonSerializable(typeof(PodList))]
 [JsonSerializable(typeof(EventType))]
 [JsonSerializable(typeof(PodEvent))]

@@ -24,6 +24,9 @@ internal sealed class PodDirectory : IPodDirectory
         _table = table;
     }
 
+    /// <summary>What is known without a look.</summary>
+    internal PodTable Table => _table;
+
     /// <summary>Longest time that one look at the API server takes.</summary>
     internal static TimeSpan LookPatience { get; } = TimeSpan.FromSeconds(2);
 

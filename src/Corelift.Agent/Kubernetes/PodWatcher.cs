@@ -10,7 +10,7 @@ namespace Corelift.Agent.Kubernetes;
 internal sealed class PodWatcher(ApiClient api, string node, PodDirectory directory, PodTable table, ILogger<PodWatcher> logger) : BackgroundService
 {
     private const int FailuresBeforeList = 3;
-    private static readonly TimeSpan s_listPatience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_listPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan s_grace = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan s_shortestWait = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan s_longestWait = TimeSpan.FromSeconds(30);
