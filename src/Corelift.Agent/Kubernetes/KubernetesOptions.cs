@@ -1,3 +1,5 @@
+using Corelift.Agent.Configuration;
+
 namespace Corelift.Agent.Kubernetes;
 
 /// <summary>Whether the agent talks to a Kubernetes API server.</summary>
@@ -13,7 +15,7 @@ internal enum KubernetesMode
     Off,
 }
 
-/// <summary>What the command line says of Kubernetes.</summary>
+/// <summary>What is set of Kubernetes.</summary>
 internal sealed record KubernetesOptions
 {
     /// <summary>The audience that callers' tokens must have been made for, unless another is named.</summary>
@@ -36,4 +38,20 @@ internal sealed record KubernetesOptions
 
     /// <summary>The audience that callers' tokens must have been made for.</summary>
     internal string Audience { get; init; } = DefaultAudience;
+
+    /// <summary>Takes them from the agent's settings.</summary>
+    internal static KubernetesOptions Read(SettingValues values) => new()
+    {
+        Mode = values.Get(AgentSettings.Kubernetes) switch
+        {
+            "on" => KubernetesMode.On,
+            "off" => KubernetesMode.Off,
+            _ => KubernetesMode.Auto,
+        },
+        ApiServer = values.Get(AgentSettings.KubernetesApi),
+        TokenFile = values.Get(AgentSettings.KubernetesTokenFile),
+        CaFile = values.Get(AgentSettings.KubernetesCa),
+        NodeName = values.Get(AgentSettings.NodeName),
+        Audience = values.Get(AgentSettings.KubernetesAudience) ?? DefaultAudience,
+    };
 }
