@@ -11,9 +11,10 @@ namespace Corelift.EndToEnd.Tests;
 public sealed class PodTests : IAsyncLifetime
 {
     private readonly string _id = ClusterContainer.NewId();
-    private readonly ScratchFolder _scratch = new();
     private ClusterStandIn _cluster = null!;
     private AgentProcess? _agent;
+
+    private ScratchFolder Scratch { get; } = new();
 
     public async Task InitializeAsync() => _cluster = await ClusterStandIn.StartAsync();
 
@@ -26,7 +27,7 @@ public sealed class PodTests : IAsyncLifetime
         }
 
         await _cluster.DisposeAsync();
-        _scratch.Dispose();
+        Scratch.Dispose();
     }
 
     [Fact]
@@ -46,15 +47,15 @@ public sealed class PodTests : IAsyncLifetime
         Assert.Equal(("web-1", pod.Uid, "app", "shop"), (Text(only, "name"), Text(only, "uid"), Text(only, "container"), Text(only, "namespace")));
         Assert.Equal("shop-5d9", Text(only, "owner_name"));
 
-        await Cli.SnapshotAsync(_agent, target.Pid, _scratch.File("x.core"));
-        CommandResult verified = await Cli.RunAsync(_agent, "verify", _scratch.File("x.core"), "--json");
+        await Cli.SnapshotAsync(_agent, target.Pid, Scratch.File("x.core"));
+        CommandResult verified = await Cli.RunAsync(_agent, "verify", Scratch.File("x.core"), "--json");
         JsonElement record = JsonDocument.Parse(verified.Output).RootElement.GetProperty("record");
         Assert.Equal(("web-1", pod.Uid), (Text(record, "name"), Text(record, "uid")));
         Assert.StartsWith("registry.example/app@sha256:", Text(record, "image_digest"), StringComparison.Ordinal);
         await target.CheckAsync();
 
-        await Cli.SnapshotAsync(_agent, other.Pid, _scratch.File("y.core"));
-        verified = await Cli.RunAsync(_agent, "verify", _scratch.File("y.core"), "--json");
+        await Cli.SnapshotAsync(_agent, other.Pid, Scratch.File("y.core"));
+        verified = await Cli.RunAsync(_agent, "verify", Scratch.File("y.core"), "--json");
         Assert.False(JsonDocument.Parse(verified.Output).RootElement.GetProperty("record").TryGetProperty("pod", out _));
 
         static string Text(JsonElement of, string key) => of.GetProperty("pod").GetProperty(key).GetString()!;
@@ -65,11 +66,11 @@ public sealed class PodTests : IAsyncLifetime
     {
         var old = new ClusterPod("shop", "db-0", new ClusterContainer("db", _id));
         _cluster.Pods.Put(old);
-        using LiveProcess first = LiveProcess.Start("canary");
-        using LiveProcess second = LiveProcess.Start("canary");
         string id = ClusterContainer.NewId();
         using TestCgroup newCgroup = TestCgroup.OfContainer(id);
         using TestCgroup oldCgroup = TestCgroup.OfContainer(_id);
+        using LiveProcess first = LiveProcess.Start("canary");
+        using LiveProcess second = LiveProcess.Start("canary");
         oldCgroup.Take(first.Pid);
         _agent = await StartAgentAsync();
         using GrpcChannel channel = _agent.Connect();
@@ -83,8 +84,6 @@ public sealed class PodTests : IAsyncLifetime
         // The one that still runs in the old container is in no pod that there is.
         await Wait.UntilAsync(async () => await PodOfAsync(processes, second) is { } pod && pod.PodUid == made.Uid, TimeSpan.FromSeconds(10), () => "the new pod");
         await Wait.UntilAsync(async () => await PodOfAsync(processes, first) is null, TimeSpan.FromSeconds(10), () => "the old pod gone");
-        first.Dispose();
-        second.Dispose();
     }
 
     [Fact]
@@ -106,7 +105,6 @@ public sealed class PodTests : IAsyncLifetime
         Assert.InRange(time.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(3));
         await _cluster.UpAsync();
         await Wait.UntilAsync(async () => (await PodOfAsync(processes, target))?.Pod == "web-1", TimeSpan.FromSeconds(20), () => "the pod known");
-        target.Dispose();
     }
 
     [Fact]
