@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Corelift.Agent.Access;
 using Corelift.Agent.Audit;
+using Corelift.Agent.Kubernetes;
 using Corelift.Agent.Services;
 using Corelift.Capture;
 using Corelift.Linux;
@@ -38,6 +39,7 @@ internal static class AgentHost
             ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Corelift.Agent");
             LogStart(logger, options, held, features);
             _ = app.Services.GetRequiredService<AuditTrail>(); // before anything can be asked of us
+            app.Services.LogKubernetes(logger);
             try
             {
                 await app.StartAsync(cancellationToken).ConfigureAwait(false);
@@ -85,7 +87,7 @@ internal static class AgentHost
     {
         services.AddSingleton<ShutdownGate>();
         services.AddSingleton<ProcessDescriber>();
-        services.AddSingleton<IPodDirectory, NoPodDirectory>();
+        services.AddKubernetes(ApiAddress.Find(options.Kubernetes, Environment.GetEnvironmentVariable));
         services.AddSingleton(_ => new CaptureEngine(ToEngine(options, features)));
         services.AddAccess(options);
         services.AddHostedService<EngineLifetime>();

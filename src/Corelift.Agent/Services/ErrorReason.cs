@@ -35,5 +35,7 @@ internal enum ErrorReason
     InvalidField,
     Unsupported,
     ShuttingDown,
+    KubernetesOff,
+    KubernetesUnavailable,
     Internal,
 }

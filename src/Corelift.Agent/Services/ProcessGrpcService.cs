@@ -12,7 +12,7 @@ using WireThread = Corelift.V1.Thread;
 namespace Corelift.Agent.Services;
 
 /// <summary>Looks at processes through /proc (corelift.v1.ProcessService). Stateless; every call reads anew.</summary>
-internal sealed class ProcessGrpcService(ProcessDescriber describer, AccessGate gate) : ProcessService.ProcessServiceBase
+internal sealed class ProcessGrpcService(ProcessDescriber describer, IPodDirectory pods, AccessGate gate) : ProcessService.ProcessServiceBase
 {
     private const int UsualProcesses = 500;
     private const int MaxProcesses = 5000;
@@ -22,6 +22,7 @@ internal sealed class ProcessGrpcService(ProcessDescriber describer, AccessGate 
     public override async Task<ListProcessesResponse> ListProcesses(ListProcessesRequest request, ServerCallContext context)
     {
         var filter = new ProcessFilter(request);
+        var podFilter = new PodFilter(request, pods);
         ulong after = PageToken.Read(PageKind.Processes, request.PageToken) ?? 0;
         int size = PageToken.Size(request.PageSize, UsualProcesses, MaxProcesses);
         var response = new ListProcessesResponse();
@@ -35,6 +36,7 @@ internal sealed class ProcessGrpcService(ProcessDescriber describer, AccessGate 
 
             context.CancellationToken.ThrowIfCancellationRequested();
             if (Summarize(pid, filter, buffer) is not ProcessSummary summary
+                || !await podFilter.TakesAsync(summary, context.CancellationToken)
                 || !await gate.ShowsAsync(context.GetCaller(), new Linux.ProcessRef(pid, summary.Ref.StartTimeTicks), context.CancellationToken))
             {
                 continue;
@@ -54,7 +56,7 @@ internal sealed class ProcessGrpcService(ProcessDescriber describer, AccessGate 
     }
 
     public override async Task<GetProcessResponse> GetProcess(GetProcessRequest request, ServerCallContext context) =>
-        new() { Process = describer.Describe(await InspectAsync(request.Ref, context)) };
+        new() { Process = await describer.DescribeAsync(await InspectAsync(request.Ref, context), context.CancellationToken) };
 
     public override async Task<ListThreadsResponse> ListThreads(ListThreadsRequest request, ServerCallContext context)
     {

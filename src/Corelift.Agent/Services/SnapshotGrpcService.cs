@@ -39,7 +39,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         target = await _gate.RequireInspectAsync(context.GetCaller(), target, context.CancellationToken);
         wanted = wanted with { Secrets = _admission.SecretsNow(wanted.Secrets.IsIncluded) };
         Capture.CapturePlan plan = request.TrackingRound ? await MeasureAsync(target, wanted, context) : _engine.Plan(target, wanted);
-        return new PlanResponse { Process = _describer.Describe(target), Plan = plan.ToWire(wanted.Content) };
+        return new PlanResponse { Process = await _describer.DescribeAsync(target, context.CancellationToken), Plan = plan.ToWire(wanted.Content) };
     }
 
     public override async Task Capture(V1.CaptureRequest request, IServerStreamWriter<CaptureResponse> stream, ServerCallContext context)
@@ -81,7 +81,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         CancellationToken cancellationToken)
     {
         Linux.ProcessRef target = operation.Target.Process;
-        Process process = _describer.Describe(target);
+        Process process = await _describer.DescribeAsync(target, cancellationToken);
         string id = Guid.NewGuid().ToString("N");
         CoreProcessInfo info = CoreInfo.Read(target.Pid);
 
