@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# ./run image [--keep-running]: builds the image for real, and runs it for real. See CONTRIBUTING.md, "The image".
+# The base images of the Dockerfile are stood in for by local ones that debootstrap makes from the host's own mirror, so
+# this needs no container registry. BASE=registry takes the real ones.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")/.."
+# shellcheck source=.ci/common.sh
+source .ci/common.sh
+
+[ "$(id -u)" = 0 ] || fail "containers with namespaces of their own need root"
+need buildah:buildah runc:runc debootstrap:debootstrap jq:jq gdb:gdb gcc:gcc make:make /usr/include/stdio.h:libc6-dev setpriv:util-linux mount:mount
+tracees
+
+work=$PWD/artifacts/image
+mkdir -p "$work/tmp"
+export TMPDIR=$work/tmp
+version=$(sed -n 's:.*<Version>\(.*\)</Version>.*:\1:p' Directory.Build.props)
+sdk=mcr.microsoft.com/dotnet/sdk:10.0
+runtime=mcr.microsoft.com/dotnet/runtime-deps:10.0-noble-chiseled
+
+b() { buildah --root "$work/store" --runroot "$work/run" --storage-driver vfs "$@"; }
+
+# The root of a Debian with a C compiler: the build image's stand-in, and the file system of the test's targets.
+root_of_debian() {
+    [ ! -e "$work/debian/.done" ] || return 0
+    local mirror
+    mirror=$(apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 'Identifier: Packages' | sed -n 's/^bookworm //p' | head -1)
+    [ -n "$mirror" ] || fail "apt names no mirror of bookworm: add one to its sources"
+    say "debootstrap of a Debian root (a minute)"
+    rm -rf "$work/debian"
+    debootstrap --variant=minbase --include=ca-certificates,libssl3,zlib1g-dev,libstdc++6,libicu72,gcc,libc6-dev \
+        bookworm "$work/debian" "$mirror" >"$work/debootstrap.log" 2>&1 || fail "debootstrap: $(tail -5 "$work/debootstrap.log")"
+    rm -rf "$work"/debian/var/cache/apt/archives/*.deb "$work"/debian/var/lib/apt/lists/*
+    mkdir -p "$work/debian/usr/share/dotnet"
+    ln -sf /usr/share/dotnet/dotnet "$work/debian/usr/bin/dotnet"
+    touch "$work/debian/.done"
+}
+
+# The libraries that the chiseled image has, and its user; nothing else.
+root_of_runtime() {
+    rm -rf "$work/chiseled"
+    mkdir -p "$work"/chiseled/{etc/ssl,usr/lib,lib64,tmp,proc,sys,dev}
+    chmod 1777 "$work/chiseled/tmp"
+    ln -s usr/lib "$work/chiseled/lib"
+    (cd "$work/debian/usr/lib" && cp --parents -a \
+        x86_64-linux-gnu/{ld-linux-x86-64.so.2,libc.so.6,libm.so.6,libdl.so.2,libpthread.so.0,librt.so.1,libresolv.so.2} \
+        x86_64-linux-gnu/{libnss_files.so.2,libnss_dns.so.2,libgcc_s.so.1} x86_64-linux-gnu/lib{stdc++,ssl,crypto,z}.so.[0-9]* "$work/chiseled/usr/lib/")
+    ln -s ../lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 "$work/chiseled/lib64/"
+    cp -aL "$work/debian/etc/ssl/certs" "$work/chiseled/etc/ssl/"
+    printf 'root:x:0:0:root:/root:/sbin/nologin\napp:x:1654:1654::/home/app:/sbin/nologin\n' >"$work/chiseled/etc/passwd"
+    printf 'root:x:0:\napp:x:1654:\n' >"$work/chiseled/etc/group"
+}
+
+# from_root FOLDER NAME [CONFIG ...]
+from_root() {
+    local folder=$1 name=$2 container
+    shift 2
+    container=$(b from scratch)
+    b add -q "$container" "$folder" / >/dev/null
+    [ $# -eq 0 ] || b config "$@" "$container"
+    b commit -q --rm "$container" "$name" >/dev/null
+}
+
+build_image() {
+    local mounts=() pull=--pull-never path
+    if [ "${BASE:-}" = registry ]; then
+        pull=--pull
+    else
+        root_of_debian
+        if ! b inspect --type image "$sdk" >/dev/null 2>&1; then
+            say "local stand-ins for the base images"
+            from_root "$work/debian" "$sdk" --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+            root_of_runtime
+            from_root "$work/chiseled" "$runtime" --user 1654
+        fi
+        # The SDK of this machine, what it has of NuGet's packages already, and the authorities that it trusts.
+        for path in /usr/share/dotnet /usr/local/share/ca-certificates /usr/share/ca-certificates /etc/ssl/certs; do
+            [ ! -d "$path" ] || mounts+=(-v "$path:$path:ro")
+        done
+        [ "$(readlink -f "$(command -v dotnet)")" = /usr/share/dotnet/dotnet ] ||
+            mounts+=(-v "$(dirname "$(readlink -f "$(command -v dotnet)")"):/usr/share/dotnet:ro")
+        mkdir -p "$HOME/.nuget/packages"
+        mounts+=(-v "$HOME/.nuget/packages:/root/.nuget/packages")
+    fi
+    say "buildah bud (two minutes)"
+    b bud --isolation chroot "$pull" "${mounts[@]}" --build-arg "VERSION=$version" \
+        --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)" --build-arg "CREATED=$(date -u +%Y-%m-%dT%H:%M:%SZ)" \
+        --format oci -t "corelift:$version" . >"$work/bud.log" 2>&1 || fail "buildah bud: $(tail -20 "$work/bud.log")"
+}
+
+started=$SECONDS
+build_image
+say "the image took $((SECONDS - started)) s"
+rm -rf "$work/rootfs" "$work/image.oci.tar"
+container=$(b from --pull-never "corelift:$version")
+cp -a "$(b mount "$container")" "$work/rootfs"
+b rm "$container" >/dev/null
+b push -q "corelift:$version" "oci-archive:$work/image.oci.tar:corelift:$version"
+cp "$work/rootfs/usr/share/doc/corelift/sbom.cdx.json" artifacts/corelift-image.cdx.json
+b inspect --type image "corelift:$version" | jq '{config: .OCIv1.config, architecture: .OCIv1.architecture}' >"$work/config.json"
+exec .ci/image-run.sh "$@"
