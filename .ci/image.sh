@@ -20,22 +20,6 @@ runtime=mcr.microsoft.com/dotnet/runtime-deps:10.0-noble-chiseled
 
 b() { buildah --root "$work/store" --runroot "$work/run" --storage-driver vfs "$@"; }
 
-# The root of a Debian with a C compiler: the build image's stand-in, and the file system of the test's targets.
-root_of_debian() {
-    [ ! -e "$work/debian/.done" ] || return 0
-    local mirror
-    mirror=$(apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 'Identifier: Packages' | sed -n 's/^bookworm //p' | head -1)
-    [ -n "$mirror" ] || fail "apt names no mirror of bookworm: add one to its sources"
-    say "debootstrap of a Debian root (a minute)"
-    rm -rf "$work/debian"
-    debootstrap --variant=minbase --include=ca-certificates,libssl3,zlib1g-dev,libstdc++6,libicu72,gcc,libc6-dev \
-        bookworm "$work/debian" "$mirror" >"$work/debootstrap.log" 2>&1 || fail "debootstrap: $(tail -5 "$work/debootstrap.log")"
-    rm -rf "$work"/debian/var/cache/apt/archives/*.deb "$work"/debian/var/lib/apt/lists/*
-    mkdir -p "$work/debian/usr/share/dotnet"
-    ln -sf /usr/share/dotnet/dotnet "$work/debian/usr/bin/dotnet"
-    touch "$work/debian/.done"
-}
-
 # The libraries that the chiseled image has, and its user; nothing else.
 root_of_runtime() {
     rm -rf "$work/chiseled"
@@ -66,7 +50,7 @@ build_image() {
     if [ "${BASE:-}" = registry ]; then
         pull=--pull
     else
-        root_of_debian
+        debian_root
         if ! b inspect --type image "$sdk" >/dev/null 2>&1; then
             say "local stand-ins for the base images"
             from_root "$work/debian" "$sdk" --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
