@@ -51,7 +51,7 @@ uid=$(inside id -u corelift)
 gid=$(inside id -g corelift)
 [ "$uid" -lt 1000 ] || fail "uid $uid is no system user's"
 ok "system user and group corelift: $uid, $gid"
-grep -q "^$(inside dpkg-query -W -f '${Conffiles}' corelift-agent | awk '{print $1}' | head -1)" <<<"/etc/default/corelift-agent" || fail "no conffile"
+grep -q "^$(inside dpkg-query -W -f '${Conffiles}' corelift-agent | awk '{print $1}' | head -1)" <<<"/etc/corelift/agent.json" || fail "no conffile"
 ok "its settings are a conffile"
 version=$(inside corelift --version)
 case $(inside dpkg-query -W -f '${Version}' corelift) in "${version%%+*}"-*) ok "corelift --version is that of the package: $version" ;; *) fail "corelift --version says $version" ;; esac
@@ -67,6 +67,9 @@ systemd-analyze security --no-pager --offline=yes --threshold=30 "$scratch/corel
     fail "systemd-analyze security: $(tail -2 "$scratch/security")"
 ok "systemd-analyze security: $(grep -oE 'level for .*: [0-9.]+' "$scratch/security" | grep -oE '[0-9.]+$') of 10, at most 3"
 
+inside corelift-agent config show --config /etc/corelift/agent.json | grep -q '"socket-group": *"corelift"' || fail "the settings do not hold: $(inside corelift-agent config show --config /etc/corelift/agent.json)"
+ok "the conffile's settings hold"
+
 say "the installed program, with the unit's user and capabilities"
 mkfifo "$scratch/in"
 artifacts/tracees/canary --threads 3 <>"$scratch/in" >"$scratch/target.log" &
@@ -74,7 +77,7 @@ target=$!
 install -d -o "$uid" -g "$gid" -m 750 "$root/run/corelift"
 install -d -o "$uid" -g "$gid" -m 700 "$root/var/lib/corelift"
 two=-all,+sys_ptrace,+sys_nice
-command=$(sed -n 's/^ExecStart=//p' "$root/lib/systemd/system/corelift-agent.service" | sed 's/\$CORELIFT_AGENT_OPTIONS//')
+command=$(sed -n 's/^ExecStart=//p' "$root/lib/systemd/system/corelift-agent.service")
 # shellcheck disable=SC2086 # the words of ExecStart
 chroot "$root" setpriv --reuid "$uid" --regid "$gid" --init-groups --no-new-privs --inh-caps "$two" --ambient-caps "$two" --bounding-set "$two" \
     env -i RUNTIME_DIRECTORY=/run/corelift STATE_DIRECTORY=/var/lib/corelift $command >"$scratch/agent.log" 2>&1 &
@@ -99,9 +102,9 @@ ok "SIGTERM ends it with 0"
 
 say "remove and purge"
 inside dpkg -r corelift-agent corelift >"$scratch/dpkg.log" 2>&1 || fail "dpkg -r: $(cat "$scratch/dpkg.log")"
-[ -e "$root/etc/default/corelift-agent" ] && [ ! -e "$root/usr/bin/corelift-agent" ] || fail "remove left the wrong things"
+[ -e "$root/etc/corelift/agent.json" ] && [ ! -e "$root/usr/bin/corelift-agent" ] || fail "remove left the wrong things"
 inside dpkg -P corelift-agent >"$scratch/dpkg.log" 2>&1 || fail "dpkg -P: $(cat "$scratch/dpkg.log")"
-for path in etc/default/corelift-agent lib/systemd/system/corelift-agent.service var/lib/corelift usr/share/doc/corelift-agent; do
+for path in etc/corelift/agent.json lib/systemd/system/corelift-agent.service var/lib/corelift usr/share/doc/corelift-agent; do
     [ ! -e "$root/$path" ] || fail "purge left /$path"
 done
 ok "removed; settings and state go with purge"

@@ -48,7 +48,7 @@ pack() {
 stage agent corelift-agent corelift-agent
 tree=$stage/corelift-agent
 install -D -m 644 packaging/corelift-agent.service "$tree/lib/systemd/system/corelift-agent.service"
-install -D -m 644 packaging/debian/agent/corelift-agent.default "$tree/etc/default/corelift-agent"
+install -D -m 644 packaging/debian/agent/agent.json "$tree/etc/corelift/agent.json"
 install -m 644 packaging/debian/agent/conffiles "$tree/DEBIAN/conffiles"
 install -m 755 packaging/debian/agent/postinst packaging/debian/agent/prerm packaging/debian/agent/postrm "$tree/DEBIAN/"
 pack corelift-agent
