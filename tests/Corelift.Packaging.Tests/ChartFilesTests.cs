@@ -82,7 +82,8 @@ public sealed partial class ChartFilesTests
         var values = new YamlStream();
         values.Load(new StringReader(File.ReadAllText(Path.Combine(Helm.Chart, "values.yaml"))));
         string[] keys = [.. Leaves("", values.Documents[0].RootNode).Order(StringComparer.Ordinal)];
-        string[] rows = [.. Row().Matches(File.ReadAllText(Path.Combine(Helm.Chart, "README.md"))).Select(row => row.Groups[1].Value).Order(StringComparer.Ordinal)];
+        string readme = File.ReadAllText(Path.Combine(Helm.Chart, "README.md"));
+        string[] rows = [.. Row().Matches(readme[readme.IndexOf("## Values", StringComparison.Ordinal)..]).Select(row => row.Groups[1].Value).Order(StringComparer.Ordinal)];
         Assert.Equal(keys, rows);
     }
 

@@ -16,10 +16,24 @@ public sealed class ChartRendersTests
         ["monitoring.coreos.com/v1/PrometheusRule"] = typeof(Dictionary<string, object>),
     };
 
-    public static TheoryData<string, string> SetupsAndVersions => new(
-        from setup in Helm.Setups from version in Helm.Versions select (setup, version));
+    public static TheoryData<string, string> SetupsAndVersions
+    {
+        get
+        {
+            var pairs = new TheoryData<string, string>();
+            foreach (string setup in Helm.Setups)
+            {
+                foreach (string version in Helm.Versions)
+                {
+                    pairs.Add(setup, version);
+                }
+            }
 
-    public static TheoryData<string> Setups => new(Helm.Setups);
+            return pairs;
+        }
+    }
+
+    public static TheoryData<string> Setups => [.. Helm.Setups];
 
     [Theory]
     [MemberData(nameof(SetupsAndVersions))]
@@ -94,7 +108,7 @@ public sealed class ChartRendersTests
         Assert.Contains("SCMP_ACT_ERRNO", rendered.Output, StringComparison.Ordinal); // profiles travel with it
     }
 
-    public static TheoryData<string> VersionsOfHelm => new(Helm.Versions);
+    public static TheoryData<string> VersionsOfHelm => [.. Helm.Versions];
 
     private static bool IsCustom(Manifest manifest) => s_custom.ContainsKey($"{manifest.Root.Text("apiVersion")}/{manifest.Kind}");
 }

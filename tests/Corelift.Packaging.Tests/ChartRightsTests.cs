@@ -7,7 +7,7 @@ public sealed class ChartRightsTests
 {
     private static readonly string[] s_workloads = ["DaemonSet", "Deployment"];
 
-    public static TheoryData<string> Setups => new(Helm.Setups);
+    public static TheoryData<string> Setups => [.. Helm.Setups];
 
     [Theory]
     [MemberData(nameof(Setups))]
