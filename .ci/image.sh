@@ -8,7 +8,7 @@ cd "$(dirname "$(readlink -f "$0")")/.."
 source .ci/common.sh
 
 [ "$(id -u)" = 0 ] || fail "containers with namespaces of their own need root"
-need buildah:buildah runc:runc debootstrap:debootstrap jq:jq gdb:gdb gcc:gcc make:make /usr/include/stdio.h:libc6-dev setpriv:util-linux mount:mount
+need buildah:buildah runc:runc debootstrap:debootstrap jq:jq gdb:gdb gcc:gcc make:make /usr/include/stdio.h:libc6-dev setpriv:util-linux mount:mount systemd-analyze:systemd getcap:libcap2-bin
 tracees
 
 work=$PWD/artifacts/image

@@ -15,6 +15,7 @@ public sealed class ChartRefusesTests
     [InlineData("agent.maxStopBudget=2sec", "/agent/maxStopBudget")]
     [InlineData("agent.spoolBytes=lots", "/agent/spoolBytes")]
     [InlineData("agent.extraArgs={nice}", "/agent/extraArgs")]
+    [InlineData("listenAddress=everywhere", "/listenAddress")]
     [InlineData("image.digest=sha256:abc", "/image/digest")]
     [InlineData("image.repository=corelift@sha256", "/image/repository")]
     [InlineData("frontEndUser=0", "/frontEndUser")]

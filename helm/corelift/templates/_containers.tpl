@@ -12,7 +12,10 @@ The two containers of an agent. Context: dict "root" (what templates get as dot,
     - supervisor
     - --listen=unix:/run/corelift/supervisor.sock
     - --front-end-uid={{ $values.frontEndUser }}
-    - --log-format={{ $values.agent.logFormat }}
+    # What it holds the front end to, whatever that asks for.
+    - --max-stop-budget={{ $values.agent.maxStopBudget }}
+    - --max-hold={{ $values.agent.maxHold }}
+    - --max-captures={{ $values.agent.maxCaptures }}
   securityContext: {{- include "corelift.supervisorSecurityContext" $root | nindent 4 }}
   resources: {{- toYaml $values.resources.supervisor | nindent 4 }}
   volumeMounts:
@@ -25,12 +28,12 @@ The two containers of an agent. Context: dict "root" (what templates get as dot,
     - --supervisor=unix:/run/corelift/supervisor.sock
     - --listen=unix:/run/corelift/agent.sock
     {{- if ne $values.tls.source "none" }}
-    - --listen=https://0.0.0.0:{{ $values.tls.port }}
+    - --listen=https://{{ $values.listenAddress }}:{{ $values.tls.port }}
     - --tls-certificate=/run/corelift-tls/tls.crt
     - --tls-key=/run/corelift-tls/tls.key
     - --client-ca={{ if or $values.tls.clientCA.configMap $values.tls.clientCA.secret }}/run/corelift-client-ca/{{ $values.tls.clientCA.key }}{{ else }}/run/corelift-tls/ca.crt{{ end }}
     {{- end }}
-    - --metrics-listen=http://0.0.0.0:{{ $values.telemetry.port }}
+    - --metrics-listen=http://{{ $values.listenAddress }}:{{ $values.telemetry.port }}
     {{- with $values.telemetry.otlp.endpoint }}
     - --otlp-endpoint={{ . }}
     - --otlp-protocol={{ $values.telemetry.otlp.protocol }}
