@@ -3,7 +3,7 @@
 # Cross-built for arm64: --platform linux/arm64. ./run image builds and runs it for real, see CONTRIBUTING.md.
 ARG SDK_IMAGE=mcr.microsoft.com/dotnet/sdk:10.0
 ARG RUNTIME_IMAGE=mcr.microsoft.com/dotnet/runtime-deps:10.0-noble-chiseled
-ARG BUILDPLATFORM=linux/amd64
+ARG BUILDPLATFORM
 
 # The compiler runs on the machine that builds; only what it makes is for TARGETARCH.
 FROM --platform=${BUILDPLATFORM} ${SDK_IMAGE} AS build
