@@ -1,7 +1,10 @@
+using Corelift.Agent.Access;
+using Corelift.Agent.Access.Policy;
 using Corelift.Agent.Services;
 using Corelift.Linux.Procfs;
 using Corelift.V1;
 using Grpc.Core;
+using Microsoft.Extensions.Logging.Abstractions;
 using LinuxRef = Corelift.Linux.ProcessRef;
 using Process = Corelift.V1.Process;
 
@@ -13,7 +16,7 @@ public sealed class ProcessServiceTests
     [Fact]
     public void This_process_is_described()
     {
-        Process process = new ProcessDescriber().Describe(new LinuxRef(Environment.ProcessId, 0));
+        Process process = new ProcessDescriber(new NoPodDirectory()).Describe(new LinuxRef(Environment.ProcessId, 0));
         Assert.Equal((uint)Environment.ProcessId, process.Summary.Ref.Pid);
         Assert.Equal(Environment.ProcessPath, process.Executable);
         Assert.Equal(("coreclr", 62u, SeccompMode.Disabled), (process.Runtime, process.ElfMachine, process.Seccomp));
@@ -29,8 +32,8 @@ public sealed class ProcessServiceTests
     [Fact]
     public void Another_incarnation_a_thread_and_nobody_are_told_apart()
     {
-        using ProcessDirectory self = ProcessDirectory.OpenSelf();
-        int thread = self.ListTasks().First(tid => tid != Environment.ProcessId);
+        // "PID/task/TID" of this thread, which is there for as long as it looks at itself; others come and go.
+        int thread = int.Parse(Path.GetFileName(new FileInfo("/proc/thread-self").LinkTarget!), System.Globalization.CultureInfo.InvariantCulture);
         Fails(new LinuxRef(Environment.ProcessId, 1), StatusCode.Aborted);
         Fails(new LinuxRef(thread, 0), StatusCode.InvalidArgument);
         Fails(new LinuxRef(4_194_303, 0), StatusCode.NotFound);
@@ -43,13 +46,16 @@ public sealed class ProcessServiceTests
     [Fact]
     public async Task Pages_of_vmas_and_threads_join_to_the_whole()
     {
-        var service = new ProcessGrpcService(new ProcessDescriber());
+        var gate = new AccessGate(
+            [new HostRights()], new TargetIdentityReader(new NoPodDirectory()), new NoPolicy(), NullLogger<AccessGate>.Instance);
+        var service = new ProcessGrpcService(new ProcessDescriber(new NoPodDirectory()), new NoPodDirectory(), gate);
+        var context = new CallContext(new Caller(CallerKind.UnixPeer, "uid:0"));
         var target = new ProcessRef { Pid = (uint)Environment.ProcessId };
         var starts = new List<ulong>();
         var request = new ListVmasRequest { Ref = target, PageSize = 50, Details = true };
         do
         {
-            ListVmasResponse page = await service.ListVmas(request, null!);
+            ListVmasResponse page = await service.ListVmas(request, context);
             Assert.InRange(page.Vmas.Count, 1, 50);
             starts.AddRange(page.Vmas.Select(vma => vma.Range.Start));
             request.PageToken = page.NextPageToken;
@@ -62,5 +68,5 @@ public sealed class ProcessServiceTests
     }
 
     private static void Fails(LinuxRef target, StatusCode code) =>
-        Assert.Equal(code, Assert.Throws<RpcException>(() => new ProcessDescriber().Describe(target)).StatusCode);
+        Assert.Equal(code, Assert.Throws<RpcException>(() => new ProcessDescriber(new NoPodDirectory()).Describe(target)).StatusCode);
 }

@@ -1,5 +1,7 @@
 using System.Runtime.InteropServices;
 using Corelift.Agent.Access;
+using Corelift.Agent.Audit;
+using Corelift.Agent.Kubernetes;
 using Corelift.Agent.Local;
 using Corelift.Agent.Services;
 using Corelift.Capture;
@@ -37,6 +39,8 @@ internal static class AgentHost
         {
             ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Corelift.Agent");
             LogStart(logger, options, held, features);
+            _ = app.Services.GetRequiredService<AuditTrail>(); // before anything can be asked of us
+            app.Services.LogKubernetes(logger);
             try
             {
                 await app.StartAsync(cancellationToken).ConfigureAwait(false);
@@ -59,7 +63,8 @@ internal static class AgentHost
 
     private static WebApplication Build(AgentOptions options, KernelFeatures features)
     {
-        // Nothing is read from the working directory or the environment: this process has power over every other.
+        // Nothing is read from the working directory, nor from the environment beside our own settings: this process has power
+        // over every other.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = "/" });
         AddLogging(builder.Logging, options);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = s_stopPatience);
@@ -83,9 +88,10 @@ internal static class AgentHost
     {
         services.AddSingleton<ShutdownGate>();
         services.AddSingleton<ProcessDescriber>();
-        services.AddSingleton<IPodDirectory, NoPodDirectory>();
+        services.AddKubernetes(ApiAddress.Find(options.Kubernetes, Environment.GetEnvironmentVariable));
         services.AddSingleton<MemoryRings>();
         services.AddSingleton(_ => new CaptureEngine(ToEngine(options, features)));
+        services.AddAccess(options);
         services.AddHostedService<EngineLifetime>();
         services.AddSingleton<CallInterceptor>();
         services.AddGrpc(grpc =>

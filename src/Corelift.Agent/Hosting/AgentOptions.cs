@@ -1,3 +1,5 @@
+using Corelift.Agent.Kubernetes;
+
 namespace Corelift.Agent.Hosting;
 
 /// <summary>How the agent was started.</summary>
@@ -30,6 +32,12 @@ internal sealed record AgentOptions
     /// <summary>Longest time that a lease can last in all.</summary>
     internal TimeSpan MaxHold { get; init; } = TimeSpan.FromMinutes(2);
 
+    /// <summary>Policy file, or null: then whoever may use the socket may do everything.</summary>
+    internal string? Policy { get; init; }
+
+    /// <summary>Audit log, or null for none.</summary>
+    internal string? AuditLog { get; init; }
+
     /// <summary>Most stops and captures at once.</summary>
     internal int MaxCaptures { get; init; } = 32;
 
@@ -38,4 +46,7 @@ internal sealed record AgentOptions
 
     /// <summary>Whether log lines are JSON objects.</summary>
     internal bool JsonLog { get; init; }
+
+    /// <summary>Whether it asks a Kubernetes API server, and which.</summary>
+    internal KubernetesOptions Kubernetes { get; init; } = new();
 }

@@ -1,25 +1,28 @@
 using System.Globalization;
+using Corelift.Agent.Access;
 using Corelift.Linux;
 using Corelift.Linux.Processes;
 using Corelift.Linux.Procfs;
 using Corelift.V1;
 using Grpc.Core;
+using ProcessRef = Corelift.V1.ProcessRef;
 using TaskStatus = Corelift.Linux.Procfs.TaskStatus;
 using WireThread = Corelift.V1.Thread;
 
 namespace Corelift.Agent.Services;
 
 /// <summary>Looks at processes through /proc (corelift.v1.ProcessService). Stateless; every call reads anew.</summary>
-internal sealed class ProcessGrpcService(ProcessDescriber describer) : ProcessService.ProcessServiceBase
+internal sealed class ProcessGrpcService(ProcessDescriber describer, IPodDirectory pods, AccessGate gate) : ProcessService.ProcessServiceBase
 {
     private const int UsualProcesses = 500;
     private const int MaxProcesses = 5000;
     private const int UsualItems = 1000;
     private const int MaxItems = 10_000;
 
-    public override Task<ListProcessesResponse> ListProcesses(ListProcessesRequest request, ServerCallContext context)
+    public override async Task<ListProcessesResponse> ListProcesses(ListProcessesRequest request, ServerCallContext context)
     {
         var filter = new ProcessFilter(request);
+        var podFilter = new PodFilter(request, pods);
         ulong after = PageToken.Read(PageKind.Processes, request.PageToken) ?? 0;
         int size = PageToken.Size(request.PageSize, UsualProcesses, MaxProcesses);
         var response = new ListProcessesResponse();
@@ -32,7 +35,9 @@ internal sealed class ProcessGrpcService(ProcessDescriber describer) : ProcessSe
             }
 
             context.CancellationToken.ThrowIfCancellationRequested();
-            if (Summarize(pid, filter, buffer) is not ProcessSummary summary)
+            if (Summarize(pid, filter, buffer) is not ProcessSummary summary
+                || !await podFilter.TakesAsync(summary, context.CancellationToken)
+                || !await gate.ShowsAsync(context.GetCaller(), new Linux.ProcessRef(pid, summary.Ref.StartTimeTicks), context.CancellationToken))
             {
                 continue;
             }
@@ -47,29 +52,30 @@ internal sealed class ProcessGrpcService(ProcessDescriber describer) : ProcessSe
             response.Processes.Add(summary);
         }
 
-        return Task.FromResult(response);
+        return response;
     }
 
-    public override Task<GetProcessResponse> GetProcess(GetProcessRequest request, ServerCallContext context)
-    {
-        return Task.FromResult(new GetProcessResponse { Process = describer.Describe(RequestLimits.ToTarget(request.Ref)) });
-    }
+    public override async Task<GetProcessResponse> GetProcess(GetProcessRequest request, ServerCallContext context) =>
+        new() { Process = await describer.DescribeAsync(await InspectAsync(request.Ref, context), context.CancellationToken) };
 
-    public override Task<ListThreadsResponse> ListThreads(ListThreadsRequest request, ServerCallContext context)
+    public override async Task<ListThreadsResponse> ListThreads(ListThreadsRequest request, ServerCallContext context)
     {
         ulong after = PageToken.Read(PageKind.Threads, request.PageToken) ?? 0;
         int size = PageToken.Size(request.PageSize, UsualItems, MaxItems);
-        using TargetLookup target = TargetLookup.Open(RequestLimits.ToTarget(request.Ref));
-        return Task.FromResult(target.Look(found => ListThreads(found.Directory, after, size, context.CancellationToken)));
+        using TargetLookup target = TargetLookup.Open(await InspectAsync(request.Ref, context));
+        return target.Look(found => ListThreads(found.Directory, after, size, context.CancellationToken));
     }
 
-    public override Task<ListVmasResponse> ListVmas(ListVmasRequest request, ServerCallContext context)
+    public override async Task<ListVmasResponse> ListVmas(ListVmasRequest request, ServerCallContext context)
     {
         ulong? after = PageToken.Read(PageKind.Vmas, request.PageToken);
         int size = PageToken.Size(request.PageSize, UsualItems, MaxItems);
-        using TargetLookup target = TargetLookup.Open(RequestLimits.ToTarget(request.Ref));
-        return Task.FromResult(target.Look(found => ListVmas(found, request.Details, after, size)));
+        using TargetLookup target = TargetLookup.Open(await InspectAsync(request.Ref, context));
+        return target.Look(found => ListVmas(found, request.Details, after, size));
     }
+
+    private Task<Linux.ProcessRef> InspectAsync(ProcessRef wanted, ServerCallContext context) =>
+        gate.RequireInspectAsync(context.GetCaller(), RequestLimits.ToTarget(wanted), context.CancellationToken);
 
     private static ProcessSummary? Summarize(int pid, ProcessFilter filter, ProcfsBuffer buffer)
     {
