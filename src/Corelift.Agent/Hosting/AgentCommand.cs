@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Corelift.Agent.Checking;
+using Corelift.Agent.Telemetry;
 
 namespace Corelift.Agent.Hosting;
 
@@ -10,6 +12,7 @@ internal static class AgentCommand
     private const int MaxStopSeconds = 30;
     private const int MaxLeaseSeconds = 30;
     private const int MaxHoldSeconds = 120;
+    private const int StopGraceSeconds = 10;
 
     private static readonly Option<string[]> s_listen = new("--listen")
     {
@@ -26,6 +29,11 @@ internal static class AgentCommand
     private static readonly Option<TimeSpan?> s_maxStopBudget = Time("--max-stop-budget", "Longest stop that a call can ask for", MaxStopSeconds);
     private static readonly Option<TimeSpan?> s_maxLease = Time("--max-lease", "Longest time between two words of a client that holds a process stopped", MaxLeaseSeconds);
     private static readonly Option<TimeSpan?> s_maxHold = Time("--max-hold", "Longest time that a client can hold a process stopped in all", MaxHoldSeconds);
+
+    private static readonly Option<TimeSpan?> s_stopGrace = Time("--stop-grace", "Longest time that captures may go on when the agent is told to stop", StopGraceSeconds);
+    private static readonly Option<string?> s_otlpEndpoint = Text("--otlp-endpoint", "URL", "OpenTelemetry collector for traces, metrics and logs, such as http://127.0.0.1:4317 [default: OTEL_EXPORTER_OTLP_ENDPOINT]");
+    private static readonly Option<string?> s_otlpProtocol = Text("--otlp-protocol", "grpc|http", "How to talk to --otlp-endpoint [default: grpc]");
+    private static readonly Option<string?> s_metricsListen = Text("--metrics-listen", "URL", "Where to serve /metrics for Prometheus, /livez and /readyz, such as http://127.0.0.1:9464 [default: nowhere]");
 
     private static readonly Option<int> s_maxCaptures = new("--max-captures")
     {
@@ -81,6 +89,14 @@ internal static class AgentCommand
             MaxHold = result.GetValue(s_maxHold) ?? TimeSpan.FromSeconds(MaxHoldSeconds),
             MaxCaptures = result.GetValue(s_maxCaptures),
             Nice = result.GetValue(s_nice),
+            StopGrace = result.GetValue(s_stopGrace) ?? TimeSpan.FromSeconds(StopGraceSeconds),
+            Telemetry = new TelemetryOptions
+            {
+                OtlpEndpoint = result.GetValue(s_otlpEndpoint) is { } endpoint ? TelemetryOptions.ParseEndpoint(endpoint) : null,
+                OtlpProtocol = result.GetValue(s_otlpProtocol),
+                MetricsListen = result.GetValue(s_metricsListen) is { } listenForMetrics ? TelemetryOptions.ParseListen(listenForMetrics) : null,
+                Variables = TelemetryOptions.ReadVariables(),
+            },
             JsonLog = result.GetValue(s_logFormat) == "json",
         };
     }
@@ -89,14 +105,15 @@ internal static class AgentCommand
     internal static RootCommand Build()
     {
         s_logFormat.AcceptOnlyFromAmong("text", "json");
+        s_otlpProtocol.AcceptOnlyFromAmong("grpc", "http");
         Bound(s_maxCaptures, 1, 1000);
         Bound(s_nice, 0, 19);
         var serve = new Command("serve", "Serve (the default)");
-        var root = new RootCommand("Lifts cores out of running processes: the agent of one host. Needs CAP_SYS_PTRACE and CAP_SYS_NICE, and no other capability.") { serve };
+        var root = new RootCommand("Lifts cores out of running processes: the agent of one host. Needs CAP_SYS_PTRACE and CAP_SYS_NICE, and no other capability.") { serve, CheckCommand.Create() };
         foreach (Option option in (Option[])
             [
                 s_listen, s_socketGroup, s_spoolBytes, s_spoolDirectory, s_stateDirectory, s_defaultStopBudget, s_maxStopBudget, s_maxLease, s_maxHold,
-                s_maxCaptures, s_nice, s_logFormat,
+                s_maxCaptures, s_nice, s_logFormat, s_stopGrace, s_otlpEndpoint, s_otlpProtocol, s_metricsListen,
             ])
         {
             root.Options.Add(option);

@@ -5,9 +5,9 @@ namespace Corelift.Agent.Hosting;
 
 /// <summary>
 /// Begins and ends the engine's work with the agent's. Before the server is stopped, and before calls are waited for,
-/// everybody who is held runs again.
+/// everybody who is held runs again; captures, whose targets run already, may end by themselves for a while.
 /// </summary>
-internal sealed class EngineLifetime(CaptureEngine engine, ShutdownGate gate, ILogger<EngineLifetime> logger) : IHostedLifecycleService
+internal sealed class EngineLifetime(CaptureEngine engine, ShutdownGate gate, AgentOptions options, ILogger<EngineLifetime> logger) : IHostedLifecycleService
 {
     /// <summary>Cleans up after an agent that was killed; a failure of that keeps nobody from working.</summary>
     public async Task StartedAsync(CancellationToken cancellationToken)
@@ -25,11 +25,18 @@ internal sealed class EngineLifetime(CaptureEngine engine, ShutdownGate gate, IL
         }
     }
 
-    /// <summary>Refuses what comes, and resumes everybody.</summary>
+    /// <summary>Is not ready any more, refuses what comes, resumes everybody, gives captures their grace, and ends what is left.</summary>
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
+        gate.Close();
         logger.Stopping(engine.ActiveCount);
-        await gate.CloseAsync().ConfigureAwait(false);
+        int left = await engine.DrainAsync(options.StopGrace, cancellationToken).ConfigureAwait(false);
+        if (left > 0)
+        {
+            logger.GraceIsOver(left, options.StopGrace.TotalSeconds);
+        }
+
+        await gate.CancelAsync().ConfigureAwait(false);
         await engine.DisposeAsync().ConfigureAwait(false);
     }
 

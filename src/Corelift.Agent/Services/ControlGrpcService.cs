@@ -1,3 +1,4 @@
+using Corelift.Agent.Telemetry;
 using Corelift.Capture;
 using Corelift.Capture.Sessions;
 using Corelift.V1;
@@ -32,6 +33,7 @@ internal sealed class ControlGrpcService : ControlService.ControlServiceBase
         TimeSpan timeToLive = RequestLimits.ToLease(request.TimeToLive, _engine.Options, _engine.Options.DefaultLease);
         TimeSpan budget = RequestLimits.ToStopBudget(request.StopBudget, _engine.Options, "stop_budget");
         StopLease lease = await _engine.StopAsync(target, timeToLive, budget, context.CancellationToken);
+        _ = CoreliftMetrics.MeasureAsync(lease.Resumed);
         if (request.ResumeOnDisconnect)
         {
             ResumeOnDisconnect(lease, context);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Corelift.Agent.Telemetry;
 using Corelift.Capture;
 using Corelift.Capture.Reading;
 using Corelift.Capture.Sessions;
@@ -41,6 +42,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         long began = TimeProvider.System.GetTimestamp();
         Compression compression = RequestLimits.ToCompression(request.Options);
         Capture.CaptureRequest wanted = RequestLimits.ToRequest(request.Options, _engine.Options);
+        using var telemetry = new CaptureTelemetry(wanted.Content, context.CancellationToken);
         if (request.Ref is not null && request.LeaseId.Length > 0)
         {
             throw RpcErrors.InvalidField("lease_id", "cannot go together with ref: name a process, or a lease whose target is stopped already");
@@ -56,6 +58,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         await using CaptureUnderWay capture = lease is null
             ? await _engine.BeginAsync(target, wanted, context.CancellationToken)
             : _engine.BeginLease(lease, wanted);
+        telemetry.Prepared(process, capture.Plan.Strategy);
         using var chunks = new ChunkWriter(compression);
         var pacer = new ReadPacer(target, wanted.RateLimitBytesPerSecond);
 
@@ -64,10 +67,11 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         await stream.WriteAsync(new CaptureResponse { Started = Started(id, process, session?.Plan ?? capture.Plan, wanted.Content) }, context.CancellationToken);
         if (capture.Live is { } live)
         {
-            await WriteRoundsAsync(live, chunks, pacer, stream, context.CancellationToken);
+            await WriteRoundsAsync(live, chunks, pacer, telemetry, stream, context.CancellationToken);
             session = await capture.TakeInstantAsync(context.CancellationToken);
         }
 
+        telemetry.Taken(session!);
         await using (session!)
         {
             AgentLog.CaptureTaken(_log, id, target.Pid, session!.Strategy, session.ThreadCount, session.Pause?.TotalMilliseconds ?? -1);
@@ -81,6 +85,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
             }
 
             await stream.WriteAsync(new CaptureResponse { Trailer = Trailer(session, chunks, pacer, began, stopped) }, context.CancellationToken);
+            telemetry.Served(chunks.MemoryBytes, stopped);
             AgentLog.CaptureServed(_log, id, chunks.MemoryBytes, TimeProvider.System.GetElapsedTime(began).TotalMilliseconds);
         }
 
@@ -150,7 +155,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
 
     /// <summary>Strategy precopy: what is read while the target runs.</summary>
     private static async Task WriteRoundsAsync(
-        PrecopyCapture live, ChunkWriter chunks, ReadPacer pacer, IServerStreamWriter<CaptureResponse> stream, CancellationToken cancellationToken)
+        PrecopyCapture live, ChunkWriter chunks, ReadPacer pacer, CaptureTelemetry telemetry, IServerStreamWriter<CaptureResponse> stream, CancellationToken cancellationToken)
     {
         List<List<V1.CapturedVma>> lists = [.. InMessages(live.Vmas)];
         for (int i = 0; i < lists.Count; i++)
@@ -163,6 +168,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         while (live.WantsRound())
         {
             await WriteMemoryAsync(live.ReadRound(), chunks, pacer, round: (uint)live.Rounds.Count + 1, stream, cancellationToken);
+            telemetry.RoundSent(live.Rounds[^1]);
         }
     }
 

@@ -20,6 +20,7 @@ public sealed class StopLease : IAsyncDisposable
     private readonly long _started = MonotonicClock.Nanoseconds;
     private readonly long _latestEnd;
     private readonly Func<StopLease, Task> _ended;
+    private readonly TaskCompletionSource<TimeSpan> _resumed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _stoppedNanoseconds;
     private int _ending;
 
@@ -72,6 +73,9 @@ public sealed class StopLease : IAsyncDisposable
     /// <summary>Whether the target runs again.</summary>
     public bool HasEnded => _worker.Ended.IsCompleted;
 
+    /// <summary>Completes when the target runs again, for whatever reason: how long it was stopped.</summary>
+    public Task<TimeSpan> Resumed => _resumed.Task;
+
     /// <summary>Whether the worker said that all was released; false while it holds the target, and where it was lost.</summary>
     internal bool EndedCleanly => Volatile.Read(ref _stoppedNanoseconds) > 0;
 
@@ -108,8 +112,7 @@ public sealed class StopLease : IAsyncDisposable
     public async Task<TimeSpan> ResumeAsync()
     {
         await DisposeAsync().ConfigureAwait(false);
-        long stopped = Volatile.Read(ref _stoppedNanoseconds);
-        return TimeSpan.FromTicks((stopped > 0 ? stopped : MonotonicClock.Nanoseconds - _started) / 100);
+        return StoppedFor();
     }
 
     /// <summary>Copies memory of the stopped target, stopping at the first byte that cannot be read.</summary>
@@ -147,6 +150,7 @@ public sealed class StopLease : IAsyncDisposable
             _ = _worker.Send(new WorkerCommand { Kind = WorkerCommandKind.Release });
             await DrainAsync().ConfigureAwait(false);
             await _worker.DisposeAsync().ConfigureAwait(false);
+            _resumed.TrySetResult(StoppedFor());
             await _ended(this).ConfigureAwait(false);
             await _use.WaitAsync().ConfigureAwait(false);
             _threadBuffer.Dispose();
@@ -174,6 +178,12 @@ public sealed class StopLease : IAsyncDisposable
         int copied = (int)Math.Clamp(answer.Reply.Value, 0, length);
         _window.Slice(0, copied).CopyTo(destination.Span);
         return copied;
+    }
+
+    private TimeSpan StoppedFor()
+    {
+        long stopped = Volatile.Read(ref _stoppedNanoseconds);
+        return TimeSpan.FromTicks((stopped > 0 ? stopped : MonotonicClock.Nanoseconds - _started) / 100);
     }
 
     private async Task DrainAsync()
