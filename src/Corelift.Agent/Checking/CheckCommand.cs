@@ -46,7 +46,7 @@ internal static class CheckCommand
         lines.Add(KernelChecks.Overcommit(SystemFiles.Read("/proc/sys/vm/overcommit_memory")));
         lines.Add(PlaceChecks.Spool(options.SpoolBytes, SystemFiles.MemInfo("MemAvailable"), SystemFiles.MemoryLimit()));
         lines.Add(PlaceChecks.SpoolDirectory(options.SpoolDirectory));
-        lines.Add(PlaceChecks.State(options.StateDirectory));
+        lines.Add(PlaceChecks.State(options.StateDirectory, options.Listen));
         lines.AddRange(options.Listen.Select(PlaceChecks.Listen));
 
         // From here on as the agent is: closed to others.

@@ -33,18 +33,24 @@ internal static class PlaceChecks
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or SocketException)
         {
-            return CheckLine.Failed(name, failure.Message, "make a directory that the agent's user can write to (RuntimeDirectory= of systemd), or name another address with --listen");
+            return CheckLine.Failed(name, failure is SocketException ? failure.Message : "its directory cannot be made or written to", "make a directory that the agent's user can write to (RuntimeDirectory= of systemd), or name another address with --listen");
         }
     }
 
-    internal static CheckLine State(string? directory)
+    /// <param name="directory">As configured; null for none.</param>
+    /// <param name="listen">The agent makes the directories of its sockets, so that one of them need not be there yet.</param>
+    internal static CheckLine State(string? directory, IEnumerable<ListenAddress> listen)
     {
-        const string Name = "state directory";
-        return directory is null
-            ? CheckLine.Limited(Name, "none", "name one with --state-directory: without it, what a killed agent leaves in a target stays until the target ends")
-            : CanWrite(directory, out string problem)
-                ? CheckLine.Ok(Name, directory)
-                : CheckLine.Limited(Name, problem, $"make {AgentLog.Escape(directory)} writable for the agent's user: without it, what a killed agent leaves in a target stays until the target ends");
+        const string Name = "state directory", Loss = "without it, what a killed agent leaves in a target stays until the target ends";
+        if (directory is null)
+        {
+            return CheckLine.Limited(Name, "none", $"name one with --state-directory: {Loss}");
+        }
+
+        bool isMade = !Directory.Exists(directory) && listen.Any(address => address.Path is not null && Path.GetDirectoryName(address.Path) == directory);
+        return isMade ? CheckLine.Ok(Name, $"{directory}, made with the socket")
+            : CanWrite(directory, out string problem) ? CheckLine.Ok(Name, directory)
+            : CheckLine.Limited(Name, problem, $"make {AgentLog.Escape(directory)} a directory that the agent's user can write to: {Loss}");
     }
 
     internal static CheckLine SpoolDirectory(string? directory)
@@ -110,7 +116,7 @@ internal static class PlaceChecks
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            problem = failure.Message;
+            problem = $"{directory} {(Directory.Exists(directory) ? $"cannot be written to ({failure.GetType().Name})" : "is not there")}";
             return false;
         }
     }

@@ -2,7 +2,10 @@ using Corelift.Capture;
 
 namespace Corelift.Agent.Health;
 
-/// <summary>Whether workers can be started: one is, with nothing to do, at the start, after a failure, and every five minutes.</summary>
+/// <summary>
+/// Whether workers can be started: one is, with nothing to do, at the start, when the program's file has changed, a while
+/// after a failure, and every five minutes.
+/// </summary>
 internal sealed class WorkerReadiness(CaptureEngine engine) : IReadinessSource, IDisposable
 {
     private static readonly TimeSpan s_goodFor = TimeSpan.FromMinutes(5);
@@ -10,7 +13,7 @@ internal sealed class WorkerReadiness(CaptureEngine engine) : IReadinessSource, 
     private readonly SemaphoreSlim _one = new(1, 1);
     private long _asked;
     private string? _reason;
-    private bool _isKnown;
+    private (DateTime Written, UnixFileMode Mode)? _file;
 
     /// <inheritdoc/>
     public async ValueTask<string?> WhyNotReadyAsync(CancellationToken cancellationToken)
@@ -18,11 +21,12 @@ internal sealed class WorkerReadiness(CaptureEngine engine) : IReadinessSource, 
         await _one.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            if (!_isKnown || TimeProvider.System.GetElapsedTime(_asked) > (_reason is null ? s_goodFor : s_badFor))
+            (DateTime, UnixFileMode) file = LookAtFile();
+            if (_file != file || TimeProvider.System.GetElapsedTime(_asked) > (_reason is null ? s_goodFor : s_badFor))
             {
                 _reason = await engine.TryWorkerAsync(cancellationToken).ConfigureAwait(false);
                 _asked = TimeProvider.System.GetTimestamp();
-                _isKnown = true;
+                _file = file;
             }
 
             return _reason;
@@ -31,6 +35,12 @@ internal sealed class WorkerReadiness(CaptureEngine engine) : IReadinessSource, 
         {
             _one.Release();
         }
+    }
+
+    private (DateTime Written, UnixFileMode Mode) LookAtFile()
+    {
+        var file = new FileInfo(engine.Options.WorkerExecutable);
+        return file.Exists ? (file.LastWriteTimeUtc, file.UnixFileMode) : default;
     }
 
     /// <inheritdoc/>

@@ -84,7 +84,7 @@ internal static class CoreliftMetrics
         AuditFailures.Add(0);
         SnapshotActive.Add(0);
         _ = s_meter.CreateObservableUpDownCounter("corelift.stop.active", heldTargets, "{stop}", "Targets that are held stopped under a lease");
-        _ = s_meter.CreateObservableGauge("corelift.agent.ready", () => isReady() ? 1L : 0L, "1", "Whether the agent takes new work");
+        _ = s_meter.CreateObservableGauge("corelift.agent.ready", () => isReady() ? 1L : 0L, unit: null, "Whether the agent takes new work");
         _ = s_meter.CreateObservableUpDownCounter("process.memory.usage", () => Environment.WorkingSet, "By", "Resident memory of the agent's first process");
         _ = s_meter.CreateObservableCounter("process.cpu.time", () => Environment.CpuUsage.TotalTime.TotalSeconds, "s", "CPU time of the agent's first process");
     }
