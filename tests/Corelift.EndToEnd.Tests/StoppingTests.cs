@@ -72,7 +72,8 @@ public sealed class StoppingTests
         Assert.Equal(0, await agent.StopAsync());
         Assert.InRange(Environment.TickCount64 - began, 400, 6000);
         CommandResult result = await slow;
-        Assert.True(result.ExitCode is 3 or 6, $"exit code {result.ExitCode}: {result.Errors}");
+        Assert.NotEqual(0, result.ExitCode);
+        Assert.Contains("the agent is stopping", result.Errors, StringComparison.Ordinal);
         Assert.Empty(Scratch.Names);
         Assert.Contains("did not end within the grace", agent.Log, StringComparison.Ordinal);
         await before.AssertUnchangedAsync();

@@ -69,7 +69,7 @@ internal static class AgentHost
 
     private static WebApplication Build(AgentOptions options, KernelFeatures features)
     {
-        // Nothing is read from the working directory, nor from the environment but OTEL_ variables where telemetry is wanted: this
+        // Nothing is read from the working directory, nor from the environment beside our own settings and OpenTelemetry's: this
         // process has power over every other.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = "/" });
         AddLogging(builder.Logging, options);
@@ -179,6 +179,9 @@ internal static class AgentHost
         logging.SetMinimumLevel(LogLevel.Information);
         logging.AddFilter("Microsoft", LogLevel.Warning);
         logging.AddFilter("Grpc", LogLevel.Warning);
+
+        // Why the agent is not ready is told to whoever asks.
+        logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.Critical);
 
         // A refusal to start is said once, in words, and not as a stack trace as well.
         logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
