@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Corelift.Agent.Checking;
 using Corelift.Agent.Configuration;
+using Corelift.Agent.Kubernetes;
 using Corelift.Agent.Telemetry;
 
 namespace Corelift.Agent.Hosting;
@@ -52,6 +53,7 @@ internal static class AgentCommand
                 Variables = TelemetryOptions.ReadVariables(),
             },
             JsonLog = values.Get(AgentSettings.LogFormat) == "json",
+            Kubernetes = KubernetesOptions.Read(values),
         };
     }
 

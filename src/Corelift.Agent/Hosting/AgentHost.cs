@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Corelift.Agent.Access;
 using Corelift.Agent.Health;
+using Corelift.Agent.Kubernetes;
 using Corelift.Agent.Services;
 using Corelift.Agent.Telemetry;
 using Corelift.Capture;
@@ -37,6 +38,7 @@ internal static class AgentHost
         {
             ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Corelift.Agent");
             LogStart(logger, options, held, features);
+            app.Services.LogKubernetes(logger);
             try
             {
                 await app.StartAsync(cancellationToken).ConfigureAwait(false);
@@ -97,7 +99,7 @@ internal static class AgentHost
         services.AddSingleton(options);
         services.AddSingleton<ShutdownGate>();
         services.AddSingleton<ProcessDescriber>();
-        services.AddSingleton<IPodDirectory, NoPodDirectory>();
+        services.AddKubernetes(ApiAddress.Find(options.Kubernetes, Environment.GetEnvironmentVariable));
         services.AddSingleton(_ => new CaptureEngine(ToEngine(options, features)));
         services.AddHostedService<EngineLifetime>();
         services.AddSingleton<TelemetryInterceptor>();

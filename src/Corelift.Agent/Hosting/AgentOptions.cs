@@ -1,3 +1,4 @@
+using Corelift.Agent.Kubernetes;
 using Corelift.Agent.Telemetry;
 
 namespace Corelift.Agent.Hosting;
@@ -46,4 +47,7 @@ internal sealed record AgentOptions
 
     /// <summary>Whether log lines are JSON objects.</summary>
     internal bool JsonLog { get; init; }
+
+    /// <summary>Whether it asks a Kubernetes API server, and which.</summary>
+    internal KubernetesOptions Kubernetes { get; init; } = new();
 }
