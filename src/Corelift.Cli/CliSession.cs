@@ -5,7 +5,7 @@ using Corelift.Client;
 namespace Corelift.Cli;
 
 /// <summary>One run of one command: its arguments, the console, and the agent, connected on first use.</summary>
-internal sealed class CliSession(ParseResult arguments, CliConsole console, Option<AgentAddress> agentOption) : IAsyncDisposable
+internal sealed class CliSession(ParseResult arguments, CliConsole console, Option<AgentAddress> agentOption, Option<string?> reasonOption) : IAsyncDisposable
 {
     private CoreliftClient? _client;
 
@@ -13,7 +13,7 @@ internal sealed class CliSession(ParseResult arguments, CliConsole console, Opti
 
     internal CoreliftClient Client => _client ??= CoreliftClient.Connect(
         Get(agentOption)!,
-        new CoreliftClientOptions { TraceParent = Console.Environment("TRACEPARENT"), TraceState = Console.Environment("TRACESTATE") });
+        new CoreliftClientOptions { Reason = Get(reasonOption), TraceParent = Console.Environment("TRACEPARENT"), TraceState = Console.Environment("TRACESTATE") });
 
     internal T? Get<T>(Option<T> option) => arguments.GetValue(option);
 

@@ -13,25 +13,29 @@ public static class ClientTraces
     internal static ActivitySource Source { get; } = new(SourceName, ClientVersion.Text);
 
     /// <summary>
-    /// Calls with the trace of whoever started this program. Where there is a span in this program, its own context is sent
-    /// by the HTTP handler in place of that.
+    /// Calls within a span of this library's name it as the agent's parent: the HTTP handler's own span, which it names otherwise,
+    /// may be seen by nobody. Calls within other spans are left to that handler. Calls without one belong to the trace of whoever
+    /// started this program.
     /// </summary>
     internal static CallInvoker WithTraceOf(this CallInvoker invoker, CoreliftClientOptions options)
     {
-        if (!ActivityContext.TryParse(options.TraceParent, options.TraceState, isRemote: true, out _))
-        {
-            return invoker;
-        }
-
+        bool hasParent = ActivityContext.TryParse(options.TraceParent, options.TraceState, isRemote: true, out _);
         return invoker.Intercept(headers =>
         {
-            if (Activity.Current is null)
+            (string? parent, string? state) = Activity.Current switch
             {
-                headers.Add("traceparent", options.TraceParent!);
-                if (!string.IsNullOrEmpty(options.TraceState))
-                {
-                    headers.Add("tracestate", options.TraceState);
-                }
+                { Source.Name: SourceName } own => (own.Id, own.TraceStateString),
+                null when hasParent => (options.TraceParent, options.TraceState),
+                _ => (null, null),
+            };
+            if (parent is not null)
+            {
+                headers.Add("traceparent", parent);
+            }
+
+            if (!string.IsNullOrEmpty(state))
+            {
+                headers.Add("tracestate", state);
             }
 
             return headers;

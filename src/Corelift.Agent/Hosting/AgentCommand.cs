@@ -42,6 +42,8 @@ internal static class AgentCommand
             MaxStopBudget = values.Get(AgentSettings.MaxStopBudget),
             MaxLease = values.Get(AgentSettings.MaxLease),
             MaxHold = values.Get(AgentSettings.MaxHold),
+            Policy = values.Get(AgentSettings.Policy),
+            AuditLog = values.Get(AgentSettings.AuditLog),
             MaxCaptures = values.Get(AgentSettings.MaxCaptures),
             Nice = values.Get(AgentSettings.Nice),
             StopGrace = values.Get(AgentSettings.StopGrace),
@@ -66,6 +68,7 @@ internal static class AgentCommand
             serve,
             CheckCommand.Create(),
             ConfigurationCommand.Build(ReadValues),
+            PolicyCommand.Create(),
         };
         foreach (Option flag in ConfigurationCommand.Flags)
         {

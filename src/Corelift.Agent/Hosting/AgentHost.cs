@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Corelift.Agent.Access;
+using Corelift.Agent.Audit;
 using Corelift.Agent.Health;
 using Corelift.Agent.Kubernetes;
 using Corelift.Agent.Services;
@@ -38,6 +39,7 @@ internal static class AgentHost
         {
             ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Corelift.Agent");
             LogStart(logger, options, held, features);
+            _ = app.Services.GetRequiredService<AuditTrail>(); // before anything can be asked of us
             app.Services.LogKubernetes(logger);
             try
             {
@@ -101,6 +103,7 @@ internal static class AgentHost
         services.AddSingleton<ProcessDescriber>();
         services.AddKubernetes(ApiAddress.Find(options.Kubernetes, Environment.GetEnvironmentVariable));
         services.AddSingleton(_ => new CaptureEngine(ToEngine(options, features)));
+        services.AddAccess(options);
         services.AddHostedService<EngineLifetime>();
         services.AddSingleton<TelemetryInterceptor>();
         services.AddSingleton<CallInterceptor>();

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Corelift.Capture.Sessions;
 
 namespace Corelift.Agent.Telemetry;
 
@@ -90,10 +91,11 @@ internal static class CoreliftMetrics
     }
 
     /// <summary>Measures a lease when it has ended.</summary>
-    internal static async Task MeasureAsync(Task<TimeSpan> resumed)
+    internal static async Task MeasureAsync(StopLease lease)
     {
-        TimeSpan stopped = await resumed.ConfigureAwait(false);
-        StopDuration.Record(stopped.TotalSeconds);
-        TargetStopped.Add(stopped.TotalSeconds, new KeyValuePair<string, object?>(CoreliftTraces.Cause, "lease"));
+        await lease.Completion.ConfigureAwait(false);
+        double stopped = lease.StoppedFor.TotalSeconds;
+        StopDuration.Record(stopped);
+        TargetStopped.Add(stopped, new KeyValuePair<string, object?>(CoreliftTraces.Cause, "lease"));
     }
 }

@@ -20,7 +20,7 @@ public sealed class StopLease : IAsyncDisposable
     private readonly long _started = MonotonicClock.Nanoseconds;
     private readonly long _latestEnd;
     private readonly Func<StopLease, Task> _ended;
-    private readonly TaskCompletionSource<TimeSpan> _resumed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _stoppedNanoseconds;
     private int _ending;
 
@@ -73,8 +73,18 @@ public sealed class StopLease : IAsyncDisposable
     /// <summary>Whether the target runs again.</summary>
     public bool HasEnded => _worker.Ended.IsCompleted;
 
-    /// <summary>Completes when the target runs again, for whatever reason: how long it was stopped.</summary>
-    public Task<TimeSpan> Resumed => _resumed.Task;
+    /// <summary>Completes when the target runs again and nothing of the lease is left, however it ended.</summary>
+    public Task Completion => _completion.Task;
+
+    /// <summary>How long it has been stopped: so far, or in all.</summary>
+    public TimeSpan StoppedFor
+    {
+        get
+        {
+            long stopped = Volatile.Read(ref _stoppedNanoseconds);
+            return TimeSpan.FromTicks((stopped > 0 ? stopped : MonotonicClock.Nanoseconds - _started) / 100);
+        }
+    }
 
     /// <summary>Whether the worker said that all was released; false while it holds the target, and where it was lost.</summary>
     internal bool EndedCleanly => Volatile.Read(ref _stoppedNanoseconds) > 0;
@@ -112,7 +122,7 @@ public sealed class StopLease : IAsyncDisposable
     public async Task<TimeSpan> ResumeAsync()
     {
         await DisposeAsync().ConfigureAwait(false);
-        return StoppedFor();
+        return StoppedFor;
     }
 
     /// <summary>Copies memory of the stopped target, stopping at the first byte that cannot be read.</summary>
@@ -150,8 +160,8 @@ public sealed class StopLease : IAsyncDisposable
             _ = _worker.Send(new WorkerCommand { Kind = WorkerCommandKind.Release });
             await DrainAsync().ConfigureAwait(false);
             await _worker.DisposeAsync().ConfigureAwait(false);
-            _resumed.TrySetResult(StoppedFor());
             await _ended(this).ConfigureAwait(false);
+            _completion.TrySetResult();
             await _use.WaitAsync().ConfigureAwait(false);
             _threadBuffer.Dispose();
             _window.Dispose();
@@ -178,12 +188,6 @@ public sealed class StopLease : IAsyncDisposable
         int copied = (int)Math.Clamp(answer.Reply.Value, 0, length);
         _window.Slice(0, copied).CopyTo(destination.Span);
         return copied;
-    }
-
-    private TimeSpan StoppedFor()
-    {
-        long stopped = Volatile.Read(ref _stoppedNanoseconds);
-        return TimeSpan.FromTicks((stopped > 0 ? stopped : MonotonicClock.Nanoseconds - _started) / 100);
     }
 
     private async Task DrainAsync()
