@@ -15,7 +15,6 @@ namespace Corelift.Agent.Services;
 internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
 {
     private const int PageBytes = 4096;
-    private const int VmaMessageBytes = 900 * 1024;
 
     private readonly CaptureEngine _engine;
     private readonly ProcessDescriber _describer;
@@ -160,7 +159,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
             }
         }
 
-        foreach (List<V1.CapturedVma> list in InMessages(session.Vmas))
+        foreach (List<V1.CapturedVma> list in session.Vmas.InMessages())
         {
             var message = new InstantVmas();
             message.Vmas.AddRange(list);
@@ -168,34 +167,11 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         }
     }
 
-    /// <summary>VMAs in lists that fit a message each; the last one may be empty only where there are none.</summary>
-    private static IEnumerable<List<V1.CapturedVma>> InMessages(IReadOnlyList<Capture.CapturedVma> vmas)
-    {
-        var list = new List<V1.CapturedVma>();
-        int bytes = 0;
-        foreach (Capture.CapturedVma vma in vmas)
-        {
-            V1.CapturedVma wire = vma.ToWire();
-            int size = wire.CalculateSize() + 8;
-            if (bytes + size > VmaMessageBytes)
-            {
-                yield return list;
-                list = [];
-                bytes = 0;
-            }
-
-            list.Add(wire);
-            bytes += size;
-        }
-
-        yield return list;
-    }
-
     /// <summary>Strategy precopy: what is read while the target runs.</summary>
     private static async Task WriteRoundsAsync(
         PrecopyCapture live, ChunkWriter chunks, ReadPacer pacer, CaptureTelemetry telemetry, IServerStreamWriter<CaptureResponse> stream, CancellationToken cancellationToken)
     {
-        List<List<V1.CapturedVma>> lists = [.. InMessages(live.Vmas)];
+        List<List<V1.CapturedVma>> lists = [.. live.Vmas.InMessages()];
         for (int i = 0; i < lists.Count; i++)
         {
             var message = new LiveVmas { IsLast = i == lists.Count - 1 };
