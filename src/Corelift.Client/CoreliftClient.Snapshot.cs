@@ -58,14 +58,15 @@ public sealed partial class CoreliftClient
         }
 
         using MemoryRing? ring = OpenRing(capture.Options);
+        using SnapshotSpan span = new(request);
         using CaptureReceiver receiver = new(output.Stream, request.Limits, progress, ring);
         using AsyncServerStreamingCall<CaptureFrame> call = _invoker.AsyncServerStreamingCall(
             CaptureMethod.Instance, null, new CallOptions(ring is null ? null : new Metadata { { MemoryRing.Header, ring.Token } }, cancellationToken: cancellation), capture);
         receiver.Report(force: true);
         try
         {
-            await ReceiveAsync(call.ResponseStream, receiver, cancellation);
-
+            await ReceiveAsync(call.ResponseStream, receiver, span, cancellation);
+            span.Received();
             if (!receiver.IsComplete)
             {
                 throw Broken(receiver, "the agent ended it without its trailer", null);
@@ -74,6 +75,7 @@ public sealed partial class CoreliftClient
             SnapshotResult result = receiver.Finish();
             result = result with { Path = output.Commit(result.IsPartial) };
             receiver.Report(force: true);
+            span.Succeeded(result);
             return result;
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or CoreFormatException)
@@ -89,13 +91,14 @@ public sealed partial class CoreliftClient
             : null;
 
     private async Task ReceiveAsync(
-        IAsyncStreamReader<CaptureFrame> frames, CaptureReceiver receiver, CancellationToken cancellation)
+        IAsyncStreamReader<CaptureFrame> frames, CaptureReceiver receiver, SnapshotSpan span, CancellationToken cancellation)
     {
         FrameQueue queue = new(receiver);
         try
         {
             while (await frames.MoveNext(cancellation) && await queue.TryAddAsync(frames.Current))
             {
+                span.MessageArrived();
             }
         }
         catch (RpcException failure)
