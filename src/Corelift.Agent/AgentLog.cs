@@ -40,6 +40,9 @@ internal static partial class AgentLog
     [LoggerMessage(10, LogLevel.Warning, "could not look for what an earlier agent left")]
     internal static partial void CleanUpFailed(this ILogger logger, Exception failure);
 
+    [LoggerMessage(18, LogLevel.Error, "the supervisor has ended, and whoever was held runs: this front end ends, too")]
+    internal static partial void SupervisorGone(this ILogger logger);
+
     [LoggerMessage(20, LogLevel.Warning, "refused {Method} to {Peer}")]
     internal static partial void PeerRefused(this ILogger logger, string method, string peer);
 

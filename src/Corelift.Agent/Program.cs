@@ -3,7 +3,7 @@ using Corelift.Capture.Worker;
 
 namespace Corelift.Agent;
 
-/// <summary>One program, two entry points: the agent, and the worker that holds a target.</summary>
+/// <summary>One program, three entry points: the worker that holds a target, the supervisor that keeps the capabilities, and the front end.</summary>
 internal static class Program
 {
     private static Task<int> Main(string[] args) =>

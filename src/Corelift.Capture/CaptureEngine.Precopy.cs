@@ -3,7 +3,6 @@ using Corelift.Capture.Planning;
 using Corelift.Capture.Sessions;
 using Corelift.Capture.Worker;
 using Corelift.Linux;
-using Microsoft.Win32.SafeHandles;
 
 namespace Corelift.Capture;
 
@@ -40,11 +39,8 @@ public sealed partial class CaptureEngine
         ProcessRef target, CaptureRequest request, CapturePlan plan, IDisposable taken, CancellationToken cancellationToken)
     {
         _journal.Note(target);
-        SafeFileHandle? quiesce = request.Quiesces ? _quiesceJournals.Open(target) : null;
-        WorkerConnection worker = WorkerConnection.Start(
-            _options.WorkerExecutable,
-            ToWorker(WorkerTask.Precopy, target, request, plan.Strategy, request.PrecopyCopyLimitBytes),
-            quiesceJournal: quiesce);
+        WorkerConnection worker = await StartWorkerAsync(
+            target, ToWorker(WorkerTask.Precopy, target, request, plan.Strategy, request.PrecopyCopyLimitBytes), taken).ConfigureAwait(false);
         try
         {
             using WorkerMessageIn tracking = await worker.NextAsync(cancellationToken).ConfigureAwait(false);
@@ -57,7 +53,7 @@ public sealed partial class CaptureEngine
                 {
                     using WorkerMessageIn instant = await live.TakeInstantAsync(token).ConfigureAwait(false);
                     CapturePlan taking = WithQuiesce(plan, instant.QuiescedFor, instant.Reply.Text);
-                    SnapshotSession session = FromInstant(target, taking, instant, worker, live, () => EndAsync(target, worker, taken, quiesce));
+                    SnapshotSession session = FromInstant(target, taking, instant, worker, live, () => EndAsync(target, worker, taken));
                     handedOver = true;
                     _sessions.TryAdd(session, 0);
                     return session;
@@ -72,7 +68,7 @@ public sealed partial class CaptureEngine
                             worker.Kill(); // wherever it is: whoever it holds runs at once
                         }
 
-                        await EndAsync(target, worker, taken, quiesce).ConfigureAwait(false);
+                        await EndAsync(target, worker, taken).ConfigureAwait(false);
                     }
                 });
         }
@@ -83,7 +79,7 @@ public sealed partial class CaptureEngine
                 worker.Kill();
             }
 
-            await EndAsync(target, worker, taken, quiesce).ConfigureAwait(false);
+            await EndAsync(target, worker, taken).ConfigureAwait(false);
             throw;
         }
     }

@@ -3,9 +3,6 @@ namespace Corelift.Capture;
 /// <summary>Budgets of an agent. Everything a client asks for is cut to these.</summary>
 public sealed record CaptureEngineOptions
 {
-    /// <summary>Program to start workers from; its first argument will be "worker".</summary>
-    public required string WorkerExecutable { get; init; }
-
     /// <summary>Directory for the journal of images, or null to keep none.</summary>
     public string? StateDirectory { get; init; }
 

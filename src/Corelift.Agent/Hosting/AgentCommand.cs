@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Corelift.Capture.Supervision;
 
 namespace Corelift.Agent.Hosting;
 
@@ -42,6 +43,9 @@ internal static class AgentCommand
         DefaultValueFactory = _ => 5,
         Recursive = true,
     };
+
+    private static readonly Option<string?> s_supervisor = Text(
+        "--supervisor", "unix:PATH", "Serve without capabilities, through a supervisor that runs already [default: this process becomes the supervisor]");
 
     private static readonly Option<string> s_logFormat = new("--log-format")
     {
@@ -92,11 +96,12 @@ internal static class AgentCommand
         Bound(s_maxCaptures, 1, 1000);
         Bound(s_nice, 0, 19);
         var serve = new Command("serve", "Serve (the default)");
-        var root = new RootCommand("Lifts cores out of running processes: the agent of one host. Needs CAP_SYS_PTRACE and CAP_SYS_NICE, and no other capability.") { serve };
+        Command supervisor = SupervisorCommand.Build(Read, result => result.GetValue(s_listen) ?? []);
+        var root = new RootCommand("Lifts cores out of running processes: the agent of one host. Needs CAP_SYS_PTRACE and CAP_SYS_NICE, and no other capability.") { serve, supervisor };
         foreach (Option option in (Option[])
             [
                 s_listen, s_socketGroup, s_spoolBytes, s_spoolDirectory, s_stateDirectory, s_defaultStopBudget, s_maxStopBudget, s_maxLease, s_maxHold,
-                s_maxCaptures, s_nice, s_logFormat,
+                s_maxCaptures, s_nice, s_logFormat, s_supervisor,
             ])
         {
             root.Options.Add(option);
@@ -123,7 +128,15 @@ internal static class AgentCommand
     {
         try
         {
-            return await AgentHost.RunAsync(Read(result), cancellationToken).ConfigureAwait(false);
+            AgentOptions options = Read(result);
+            string[] arguments = [.. result.Tokens.Select(token => token.Value)];
+            if (result.GetValue(s_supervisor) is not { } link)
+            {
+                return SupervisorCommand.ServeWithFrontEnd(options, arguments);
+            }
+
+            using SupervisorConnection supervisor = await SupervisorLink.ConnectAsync(link, arguments, cancellationToken).ConfigureAwait(false);
+            return await AgentHost.RunAsync(options, supervisor, cancellationToken).ConfigureAwait(false);
         }
         catch (StartRefusedException refusal)
         {

@@ -1,0 +1,92 @@
+using System.CommandLine;
+using Corelift.Capture.Supervision;
+using Corelift.Linux;
+using Corelift.Linux.Processes;
+
+namespace Corelift.Agent.Hosting;
+
+/// <summary>The process that keeps the capabilities: in front of "serve" on a plain host, by itself beside a front end's container.</summary>
+internal static class SupervisorCommand
+{
+    /// <summary>The user whose processes may be the front end.</summary>
+    internal static Option<uint?> FrontEndUid { get; } = new("--front-end-uid")
+    {
+        Description = "Uid of the front end: processes of no other user are served",
+        HelpName = "UID",
+    };
+
+    private const string UsualPath = "/run/corelift/supervisor.sock";
+
+    /// <summary>"corelift-agent supervisor": serves front ends that other containers or units start.</summary>
+    internal static Command Build(Func<ParseResult, AgentOptions> read, Func<ParseResult, IReadOnlyList<string>> listens)
+    {
+        var command = new Command("supervisor", "Hold the two capabilities for a front end that runs without any, in a container or unit of its own (serve --supervisor)")
+        {
+            FrontEndUid,
+        };
+        command.SetAction(result => Reporting(result, () =>
+        {
+            uint uid = result.GetValue(FrontEndUid) ?? throw new StartRefusedException("cannot tell who may be the front end: name its user with --front-end-uid UID");
+            IReadOnlyList<string> listen = listens(result);
+            if (listen.Count > 1)
+            {
+                throw new StartRefusedException("a supervisor serves on one socket: give --listen unix:PATH once");
+            }
+
+            string path = listen.Count == 0 ? UsualPath : SupervisorLink.ParsePath(listen[0]);
+            StartChecks.RequireCapabilities(CapabilitySet.OfThisProcess());
+            SupervisorProgram.RunListening(ToSupervisor(read(result)), path, uid, line =>
+            {
+                result.InvocationConfiguration.Output.WriteLine(line);
+                result.InvocationConfiguration.Output.Flush();
+            });
+            return ExitCodes.Ok;
+        }));
+        return command;
+    }
+
+    /// <summary>"corelift-agent [serve]": this process becomes the supervisor, and a child of it without capabilities the front end.</summary>
+    internal static int ServeWithFrontEnd(AgentOptions options, IReadOnlyList<string> arguments)
+    {
+        StartChecks.RequireCapabilities(CapabilitySet.OfThisProcess());
+        try
+        {
+            return SupervisorProgram.RunWithFrontEnd(ToSupervisor(options), ["--supervisor", SupervisorLink.Inherited, .. arguments]);
+        }
+        catch (SyscallException failure)
+        {
+            throw new StartRefusedException($"cannot start the front end ({failure.Message})");
+        }
+    }
+
+    private static int Reporting(ParseResult result, Func<int> run)
+    {
+        try
+        {
+            return run();
+        }
+        catch (StartRefusedException refusal)
+        {
+            result.InvocationConfiguration.Error.WriteLine("corelift-agent: " + refusal.Message);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            result.InvocationConfiguration.Error.WriteLine(
+                $"corelift-agent: cannot serve front ends ({failure.Message}): is the directory of --listen there, may this user write to it, and does no other supervisor serve there?");
+        }
+
+        return ExitCodes.Configuration;
+    }
+
+    private static SupervisorOptions ToSupervisor(AgentOptions options) => new()
+    {
+        Version = AgentVersion.Text,
+        StateDirectory = options.StateDirectory,
+        Limits = new SupervisorLimits
+        {
+            MaxStopBudget = options.MaxStopBudget,
+            MaxHold = options.MaxHold,
+            MaxWorkers = SupervisorLimits.WorkersFor(options.MaxCaptures),
+        },
+    };
+}
