@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Globalization;
+using Corelift.Agent.Configuration;
 using Corelift.Capture.Supervision;
 using Corelift.Linux;
 using Corelift.Linux.Processes;
@@ -8,34 +10,25 @@ namespace Corelift.Agent.Hosting;
 /// <summary>The process that keeps the capabilities: in front of "serve" on a plain host, by itself beside a front end's container.</summary>
 internal static class SupervisorCommand
 {
-    /// <summary>The user whose processes may be the front end.</summary>
-    internal static Option<uint?> FrontEndUid { get; } = new("--front-end-uid")
-    {
-        Description = "Uid of the front end: processes of no other user are served",
-        HelpName = "UID",
-    };
-
     private const string UsualPath = "/run/corelift/supervisor.sock";
 
     /// <summary>"corelift-agent supervisor": serves front ends that other containers or units start.</summary>
-    internal static Command Build(Func<ParseResult, AgentOptions> read, Func<ParseResult, IReadOnlyList<string>> listens)
+    internal static Command Build(Func<ParseResult, SettingValues> read)
     {
-        var command = new Command("supervisor", "Hold the two capabilities for a front end that runs without any, in a container or unit of its own (serve --supervisor)")
-        {
-            FrontEndUid,
-        };
+        var command = new Command("supervisor", "Hold the two capabilities for a front end that runs without any, in a container or unit of its own (serve --supervisor)");
         command.SetAction(result => Reporting(result, () =>
         {
-            uint uid = result.GetValue(FrontEndUid) ?? throw new StartRefusedException("cannot tell who may be the front end: name its user with --front-end-uid UID");
-            IReadOnlyList<string> listen = listens(result);
+            SettingValues values = read(result);
+            uint uid = ParseUid(values.Get(AgentSettings.FrontEndUid));
+            IReadOnlyList<string?> listen = values.GetAll(AgentSettings.Listen);
             if (listen.Count > 1)
             {
                 throw new StartRefusedException("a supervisor serves on one socket: give --listen unix:PATH once");
             }
 
-            string path = listen.Count == 0 ? UsualPath : SupervisorLink.ParsePath(listen[0]);
+            string path = listen.Count == 0 ? UsualPath : SupervisorLink.ParsePath(listen[0]!);
             StartChecks.RequireCapabilities(CapabilitySet.OfThisProcess());
-            SupervisorProgram.RunListening(ToSupervisor(read(result)), path, uid, line =>
+            SupervisorProgram.RunListening(ToSupervisor(AgentCommand.Read(values)), path, uid, line =>
             {
                 result.InvocationConfiguration.Output.WriteLine(line);
                 result.InvocationConfiguration.Output.Flush();
@@ -58,6 +51,11 @@ internal static class SupervisorCommand
             throw new StartRefusedException($"cannot start the front end ({failure.Message})");
         }
     }
+
+    private static uint ParseUid(string? text) =>
+        text is null ? throw new StartRefusedException("cannot tell who may be the front end: name its user with --front-end-uid UID")
+        : uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out uint uid) ? uid
+        : throw new StartRefusedException($"--front-end-uid: '{text}' is no number of a user");
 
     private static int Reporting(ParseResult result, Func<int> run)
     {
