@@ -28,7 +28,10 @@ internal static class SupervisorCommand
 
             string path = listen.Count == 0 ? UsualPath : SupervisorLink.ParsePath(listen[0]!);
             StartChecks.RequireCapabilities(CapabilitySet.OfThisProcess());
-            SupervisorProgram.RunListening(ToSupervisor(AgentCommand.Read(values)), path, uid, line =>
+
+            // The socket's directory is the front end's as well: no place for what is done to targets at the next start.
+            AgentOptions options = AgentCommand.Read(values) with { StateDirectory = values.Get(AgentSettings.StateDirectory) };
+            SupervisorProgram.RunListening(ToSupervisor(options), path, uid, line =>
             {
                 result.InvocationConfiguration.Output.WriteLine(line);
                 result.InvocationConfiguration.Output.Flush();

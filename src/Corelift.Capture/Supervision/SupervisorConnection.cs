@@ -132,13 +132,15 @@ public sealed class SupervisorConnection : IDisposable
             return welcome;
         }
 
-        throw WorkerMessage.TryRead(bytes[..length], out SupervisorMessage other) && other.Kind == SupervisorMessageKind.Busy
-            ? new SupervisorException(true, "the supervisor serves another front end: one is all that it takes")
-            : new SupervisorException(
-                length == 0,
-                length == 0
-                    ? "the supervisor closed the connection: is its --front-end-uid the user of this process?"
-                    : "the supervisor is of another version: start both from the same image or package");
+        SupervisorMessageKind said = WorkerMessage.TryRead(bytes[..length], out SupervisorMessage other) ? other.Kind : default;
+        throw said switch
+        {
+            SupervisorMessageKind.Busy => new SupervisorException(true, "the supervisor serves another front end: one is all that it takes"),
+            SupervisorMessageKind.NotYou => new SupervisorException(
+                false, "the supervisor does not serve this process: its --front-end-uid must be this process's user, and both must share a pid namespace (hostPID, shareProcessNamespace)"),
+            _ when length == 0 => new SupervisorException(true, "the supervisor closed the connection: see its log"),
+            _ => new SupervisorException(false, "the supervisor is of another version: start both from the same image or package"),
+        };
     }
 
     private static void Check(MessageSocket socket, in SupervisorWelcome welcome, string version)

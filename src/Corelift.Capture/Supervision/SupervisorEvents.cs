@@ -118,11 +118,7 @@ internal sealed class FrontEndQueue(MessageListener listener, uint uid, StopSign
 
         if (isReady[1] && Accept() is { } another)
         {
-            using (another)
-            {
-                var busy = new SupervisorMessage { Kind = SupervisorMessageKind.Busy };
-                _ = another.TrySendNow(Worker.WorkerMessage.ToBytes(ref busy));
-            }
+            Refuse(another, SupervisorMessageKind.Busy);
         }
     }
 
@@ -152,8 +148,17 @@ internal sealed class FrontEndQueue(MessageListener listener, uint uid, StopSign
         say(pid == 0
             ? $"refused a process of uid {peer} in another pid namespace: run both with hostPID, or with shareProcessNamespace"
             : $"refused process {pid} of uid {peer}: the front end's uid is {uid}");
-        socket.Dispose();
+        Refuse(socket, SupervisorMessageKind.NotYou);
         return null;
+    }
+
+    private static void Refuse(MessageSocket socket, SupervisorMessageKind because)
+    {
+        using (socket)
+        {
+            var message = new SupervisorMessage { Kind = because };
+            _ = socket.TrySendNow(Worker.WorkerMessage.ToBytes(ref message));
+        }
     }
 
     private static (int Pid, uint Uid) Peer(MessageSocket socket)

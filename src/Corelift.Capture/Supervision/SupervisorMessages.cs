@@ -53,6 +53,9 @@ internal enum SupervisorMessageKind
 
     /// <summary>A sentence about what an agent before this one left, and what became of it.</summary>
     CleanedUp = 7,
+
+    /// <summary>The only message to a process of a user that is not the front end's, or of another pid namespace.</summary>
+    NotYou = 8,
 }
 
 /// <summary>Why a supervisor starts no worker.</summary>
