@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Corelift.Agent.Configuration;
+using Corelift.Agent.Kubernetes;
 using Corelift.Capture.Supervision;
 
 namespace Corelift.Agent.Hosting;
@@ -43,6 +44,7 @@ internal static class AgentCommand
             MaxCaptures = values.Get(AgentSettings.MaxCaptures),
             Nice = values.Get(AgentSettings.Nice),
             JsonLog = values.Get(AgentSettings.LogFormat) == "json",
+            Kubernetes = KubernetesOptions.Read(values),
         };
     }
 

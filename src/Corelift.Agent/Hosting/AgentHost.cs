@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Corelift.Agent.Access;
+using Corelift.Agent.Kubernetes;
 using Corelift.Agent.Services;
 using Corelift.Capture;
 using Corelift.Capture.Supervision;
@@ -34,6 +35,7 @@ internal static class AgentHost
         {
             ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Corelift.Agent");
             LogStart(logger, options, supervisor.Capabilities, supervisor.Features);
+            app.Services.LogKubernetes(logger);
             try
             {
                 await app.StartAsync(cancellationToken).ConfigureAwait(false);
@@ -106,7 +108,7 @@ internal static class AgentHost
     {
         services.AddSingleton<ShutdownGate>();
         services.AddSingleton<ProcessDescriber>();
-        services.AddSingleton<IPodDirectory, NoPodDirectory>();
+        services.AddKubernetes(ApiAddress.Find(options.Kubernetes, Environment.GetEnvironmentVariable));
         services.AddSingleton(_ => new CaptureEngine(ToEngine(options, supervisor.Features), supervisor));
         services.AddHostedService<EngineLifetime>();
         services.AddSingleton<CallInterceptor>();

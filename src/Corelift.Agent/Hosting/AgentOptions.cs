@@ -1,3 +1,5 @@
+using Corelift.Agent.Kubernetes;
+
 namespace Corelift.Agent.Hosting;
 
 /// <summary>How the agent was started.</summary>
@@ -38,4 +40,7 @@ internal sealed record AgentOptions
 
     /// <summary>Whether log lines are JSON objects.</summary>
     internal bool JsonLog { get; init; }
+
+    /// <summary>Whether it asks a Kubernetes API server, and which.</summary>
+    internal KubernetesOptions Kubernetes { get; init; } = new();
 }

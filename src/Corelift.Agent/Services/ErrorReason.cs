@@ -29,5 +29,7 @@ internal enum ErrorReason
     InvalidField,
     Unsupported,
     ShuttingDown,
+    KubernetesOff,
+    KubernetesUnavailable,
     Internal,
 }
