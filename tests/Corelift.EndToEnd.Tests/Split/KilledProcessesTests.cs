@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Corelift.V1;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
@@ -39,7 +38,7 @@ public sealed class KilledProcessesTests : IDisposable
         using LiveProcess target = LiveProcess.Start("canary", "--mib", "128", "--threads", "4");
         TargetBaseline before = TargetBaseline.Take(target.Pid);
         using GrpcChannel channel = UnixChannel.Connect(agent.SocketPath);
-        using AsyncServerStreamingCall<CaptureResponse> capture =
+        AsyncServerStreamingCall<CaptureResponse> capture =
             new SnapshotService.SnapshotServiceClient(channel).Capture(CaptureStream.Request(target, strategy));
         for (int i = 0; i < 6; i++)
         {
@@ -48,9 +47,18 @@ public sealed class KilledProcessesTests : IDisposable
 
         await KillAsync(agent, victim);
         await AssertRunsAsync(target);
+        capture.Dispose(); // this client has read enough; the capture ends with it, where it has not yet
         await RestartAsync(agent);
-        CommandResult again = await Cli.RunAsync(agent.Address, "snapshot", $"{target.Pid}", "-o", _scratch.File("again.core"));
-        Assert.True(again.ExitCode == 0, again.Errors + agent.Log);
+        CommandResult? again = null;
+        await Wait.UntilAsync(
+            async () =>
+            {
+                again = await Cli.RunAsync(agent.Address, "snapshot", $"{target.Pid}", "-o", _scratch.File("again.core"));
+                return !again.Errors.Contains("is under way", StringComparison.Ordinal);
+            },
+            s_bound,
+            () => "the target free for a capture");
+        Assert.True(again!.ExitCode == 0, again.Errors + agent.Log);
         await before.AssertUnchangedAsync();
         await target.CheckAsync();
     }
@@ -106,7 +114,7 @@ public sealed class KilledProcessesTests : IDisposable
     private static async Task StartAsync(SplitAgent agent)
     {
         await agent.StartSupervisorAsync();
-        Process frontEnd = await agent.StartFrontEndAsync();
+        System.Diagnostics.Process frontEnd = await agent.StartFrontEndAsync();
         Assert.False(frontEnd.HasExited, agent.Log);
     }
 
@@ -142,7 +150,7 @@ public sealed class KilledProcessesTests : IDisposable
 
         if (agent.FrontEnd.HasExited)
         {
-            Process frontEnd = await agent.StartFrontEndAsync();
+            System.Diagnostics.Process frontEnd = await agent.StartFrontEndAsync();
             Assert.False(frontEnd.HasExited, agent.Log);
         }
     }

@@ -1,3 +1,4 @@
+#pragma warning disable CA1001 // xunit calls DisposeAsync of IAsyncLifetime.
 using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
 
