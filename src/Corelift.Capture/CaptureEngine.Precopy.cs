@@ -38,13 +38,24 @@ public sealed partial class CaptureEngine
     private async Task<CaptureUnderWay> BeginPrecopyAsync(
         ProcessRef target, CaptureRequest request, CapturePlan plan, IDisposable taken, CancellationToken cancellationToken)
     {
+        var approver = new Approver(target, request.Approve);
         _journal.Note(target);
-        WorkerConnection worker = await StartWorkerAsync(
-            target, ToWorker(WorkerTask.Precopy, target, request, plan.Strategy, request.PrecopyCopyLimitBytes), taken).ConfigureAwait(false);
+        WorkerConnection worker;
         try
         {
-            using WorkerMessageIn tracking = await worker.NextAsync(cancellationToken).ConfigureAwait(false);
-            var live = new PrecopyCapture(target, worker, tracking, TryOpen(target)) { PlannedReasons = plan.Reasons };
+            worker = await StartWorkerAsync(
+                target, ToWorker(WorkerTask.Precopy, target, request, plan.Strategy, request.PrecopyCopyLimitBytes, approver), taken).ConfigureAwait(false);
+        }
+        catch
+        {
+            approver.Dispose();
+            throw;
+        }
+
+        try
+        {
+            using WorkerMessageIn tracking = await approver.NextAsync(worker, cancellationToken).ConfigureAwait(false);
+            var live = new PrecopyCapture(target, worker, tracking, approver, TryOpen(target)) { PlannedReasons = plan.Reasons };
             bool handedOver = false;
             return new CaptureUnderWay(
                 plan,
@@ -61,6 +72,7 @@ public sealed partial class CaptureEngine
                 async () =>
                 {
                     await live.DisposeAsync().ConfigureAwait(false);
+                    approver.Dispose();
                     if (!handedOver)
                     {
                         if (live.IsStopping)
@@ -79,6 +91,7 @@ public sealed partial class CaptureEngine
                 worker.Kill();
             }
 
+            approver.Dispose();
             await EndAsync(target, worker, taken).ConfigureAwait(false);
             throw;
         }

@@ -3,6 +3,9 @@ namespace Corelift.Capture;
 /// <summary>Budgets of an agent. Everything a client asks for is cut to these.</summary>
 public sealed record CaptureEngineOptions
 {
+    /// <summary>Longest time for an <see cref="ApproveTarget"/>: the target is seized meanwhile, though it runs.</summary>
+    public static TimeSpan DecisionPatience { get; } = TimeSpan.FromSeconds(5);
+
     /// <summary>Directory for the journal of images, or null to keep none.</summary>
     public string? StateDirectory { get; init; }
 

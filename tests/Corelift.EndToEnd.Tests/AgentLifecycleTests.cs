@@ -99,6 +99,7 @@ public sealed class AgentLifecycleTests : IDisposable
     }
 
     [Theory]
+    [InlineData("agent")]
     [InlineData("supervisor")]
     [InlineData("front end")]
     [InlineData("workers")]
@@ -111,6 +112,10 @@ public sealed class AgentLifecycleTests : IDisposable
         Assert.All(Proc.Tasks(target.Pid), tid => Assert.Equal("t", Proc.State(target.Pid, tid)));
 
         if (victim == "supervisor")
+        {
+            await agent.KillSupervisorAsync();
+        }
+        else if (victim == "agent")
         {
             await agent.KillAsync();
         }

@@ -106,10 +106,22 @@ public sealed partial class AgentProcess : IAsyncDisposable
         return _process.ExitCode;
     }
 
-    /// <summary>Kills its first process with SIGKILL; returns when the front end has ended as well.</summary>
+    /// <summary>Kills the process that serves and then the first one with SIGKILL: nobody is left to clean up.</summary>
     public async Task KillAsync()
     {
-        _ = _process.HasExited ? 0 : Native.Kill(Pid, Native.SigKill);
+        if (!_process.HasExited)
+        {
+            Proc.Kill(FrontEndPid);
+            _ = Native.Kill(Pid, Native.SigKill);
+        }
+
+        await _process.WaitForExitAsync();
+    }
+
+    /// <summary>Kills its first process alone with SIGKILL; returns when the front end has ended as well.</summary>
+    public async Task KillSupervisorAsync()
+    {
+        _ = Native.Kill(Pid, Native.SigKill);
         await _process.WaitForExitAsync();
     }
 

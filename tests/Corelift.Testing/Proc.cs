@@ -20,7 +20,7 @@ public static class Proc
     }
 
     /// <summary>Sends SIGKILL; nothing where it has ended already.</summary>
-    public static void Kill(int pid) => _ = Native.Kill(pid, Native.SigKill);
+    public static void Kill(int pid) => _ = pid > 0 ? Native.Kill(pid, Native.SigKill) : 0;
 
     /// <summary>One field of a task's status; null where the task or the field is not there.</summary>
     public static string? Status(int pid, string key, int? tid = null)

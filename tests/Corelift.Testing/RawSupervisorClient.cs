@@ -10,7 +10,10 @@ namespace Corelift.Testing;
 /// </summary>
 public sealed partial class RawSupervisorClient : IDisposable
 {
-    private const int RequestBytes = 88, FileRequestBytes = 4128, PathOffset = 32;
+    /// <summary>Length of a request.</summary>
+    public const int RequestBytes = 576;
+
+    private const int FileRequestBytes = 4128, PathOffset = 32;
     private readonly Socket _socket;
 
     private RawSupervisorClient(Socket socket) => _socket = socket;

@@ -41,6 +41,8 @@ internal static class AgentCommand
             MaxStopBudget = values.Get(AgentSettings.MaxStopBudget),
             MaxLease = values.Get(AgentSettings.MaxLease),
             MaxHold = values.Get(AgentSettings.MaxHold),
+            Policy = values.Get(AgentSettings.Policy),
+            AuditLog = values.Get(AgentSettings.AuditLog),
             MaxCaptures = values.Get(AgentSettings.MaxCaptures),
             Nice = values.Get(AgentSettings.Nice),
             JsonLog = values.Get(AgentSettings.LogFormat) == "json",
@@ -57,6 +59,7 @@ internal static class AgentCommand
             serve,
             SupervisorCommand.Build(ReadValues),
             ConfigurationCommand.Build(ReadValues),
+            PolicyCommand.Create(),
         };
         foreach (Option flag in ConfigurationCommand.Flags)
         {

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Corelift.Agent.Access;
+using Corelift.Agent.Audit;
 using Corelift.Agent.Kubernetes;
 using Corelift.Agent.Services;
 using Corelift.Capture;
@@ -35,6 +36,7 @@ internal static class AgentHost
         {
             ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Corelift.Agent");
             LogStart(logger, options, supervisor.Capabilities, supervisor.Features);
+            _ = app.Services.GetRequiredService<AuditTrail>(); // before anything can be asked of us
             app.Services.LogKubernetes(logger);
             try
             {
@@ -110,6 +112,7 @@ internal static class AgentHost
         services.AddSingleton<ProcessDescriber>();
         services.AddKubernetes(ApiAddress.Find(options.Kubernetes, Environment.GetEnvironmentVariable));
         services.AddSingleton(_ => new CaptureEngine(ToEngine(options, supervisor.Features), supervisor));
+        services.AddAccess(options);
         services.AddHostedService<EngineLifetime>();
         services.AddSingleton<CallInterceptor>();
         services.AddGrpc(grpc =>

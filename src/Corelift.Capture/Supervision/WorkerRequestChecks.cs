@@ -70,7 +70,8 @@ internal static class WorkerRequestChecks
             && request.PauseCopyLimitBytes >= 0
             && request.SpoolLimitBytes >= 0
             && request.HasSpoolFile is 0 or 1
-            && request.Quiesces is 0 or 1;
+            && request.Quiesces is 0 or 1
+            && request.AsksFirst is 0 or 1;
     }
 
     private static bool IsWithin(long nanoseconds, TimeSpan most) => nanoseconds > 0 && nanoseconds / 100 <= most.Ticks;

@@ -44,7 +44,7 @@ public sealed class SupervisorAbuseTests : IAsyncLifetime
         byte[] sound = RawSupervisorClient.Start(1, Stop, _target.Pid, _target.StartTime);
         byte[][] messages =
         [
-            [1], RandomNumberGenerator.GetBytes(87), RandomNumberGenerator.GetBytes(89), RandomNumberGenerator.GetBytes(60_000), new byte[88],
+            [1], RandomNumberGenerator.GetBytes(RawSupervisorClient.RequestBytes - 1), RandomNumberGenerator.GetBytes(RawSupervisorClient.RequestBytes + 1), RandomNumberGenerator.GetBytes(60_000), new byte[RawSupervisorClient.RequestBytes],
             sound[..40], [.. sound, 0], RawSupervisorClient.Request(0, 1), RawSupervisorClient.Request(4, 1), RawSupervisorClient.Request(-1, 1),
             RawSupervisorClient.Request(3, 0), RawSupervisorClient.Request(2, -5), RawSupervisorClient.Request(int.MaxValue, int.MaxValue),
         ];
@@ -62,7 +62,7 @@ public sealed class SupervisorAbuseTests : IAsyncLifetime
         for (int round = 0; round < 200; round++)
         {
             using RawSupervisorClient client = await ConnectAsync();
-            byte[] request = RandomNumberGenerator.GetBytes(88);
+            byte[] request = RandomNumberGenerator.GetBytes(RawSupervisorClient.RequestBytes);
             int verb = 1 + (round % 3);
             RawSupervisorClient.Put(request, 0, verb, 1 + round);
             Assert.True(verb != 2 || client.Send(request)); // a kill has no answer, and nobody has that worker
