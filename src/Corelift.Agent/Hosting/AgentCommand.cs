@@ -1,6 +1,8 @@
 using System.CommandLine;
+using Corelift.Agent.Checking;
 using Corelift.Agent.Configuration;
 using Corelift.Agent.Kubernetes;
+using Corelift.Agent.Telemetry;
 using Corelift.Capture.Supervision;
 
 namespace Corelift.Agent.Hosting;
@@ -45,6 +47,14 @@ internal static class AgentCommand
             AuditLog = values.Get(AgentSettings.AuditLog),
             MaxCaptures = values.Get(AgentSettings.MaxCaptures),
             Nice = values.Get(AgentSettings.Nice),
+            StopGrace = values.Get(AgentSettings.StopGrace),
+            Telemetry = new TelemetryOptions
+            {
+                OtlpEndpoint = values.Get(AgentSettings.OtlpEndpoint) is { } endpoint ? TelemetryOptions.ParseEndpoint(endpoint) : null,
+                OtlpProtocol = values.Get(AgentSettings.OtlpProtocol),
+                MetricsListen = values.Get(AgentSettings.MetricsListen) is { } metrics ? TelemetryOptions.ParseListen(metrics) : null,
+                Variables = TelemetryOptions.ReadVariables(),
+            },
             JsonLog = values.Get(AgentSettings.LogFormat) == "json",
             Kubernetes = KubernetesOptions.Read(values),
         };
@@ -58,6 +68,7 @@ internal static class AgentCommand
         {
             serve,
             SupervisorCommand.Build(ReadValues),
+            CheckCommand.Create(),
             ConfigurationCommand.Build(ReadValues),
             PolicyCommand.Create(),
         };

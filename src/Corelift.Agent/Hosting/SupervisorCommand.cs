@@ -11,6 +11,7 @@ namespace Corelift.Agent.Hosting;
 internal static class SupervisorCommand
 {
     private const string UsualPath = "/run/corelift/supervisor.sock";
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20); // beyond its own for captures that are under way
 
     /// <summary>"corelift-agent supervisor": serves front ends that other containers or units start.</summary>
     internal static Command Build(Func<ParseResult, SettingValues> read)
@@ -79,10 +80,11 @@ internal static class SupervisorCommand
         return ExitCodes.Configuration;
     }
 
-    private static SupervisorOptions ToSupervisor(AgentOptions options) => new()
+    internal static SupervisorOptions ToSupervisor(AgentOptions options) => new()
     {
         Version = AgentVersion.Text,
         StateDirectory = options.StateDirectory,
+        FrontEndPatience = options.StopGrace + s_patience,
         Limits = new SupervisorLimits
         {
             MaxStopBudget = options.MaxStopBudget,

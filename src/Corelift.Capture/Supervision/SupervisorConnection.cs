@@ -24,7 +24,7 @@ public sealed class SupervisorConnection : IDisposable
     private int _lastNumber;
     private bool _isGone;
 
-    private SupervisorConnection(MessageSocket socket, SupervisorWelcome welcome, List<string> cleanedUp)
+    private SupervisorConnection(MessageSocket socket, SupervisorWelcome welcome, List<string> cleanedUp, bool asksForFiles)
     {
         _socket = socket;
         _welcome = welcome;
@@ -32,7 +32,10 @@ public sealed class SupervisorConnection : IDisposable
         Features = welcome.Features.ToFeatures();
         new Thread(Receive, 256 * 1024) { IsBackground = true, Name = "supervisor-messages" }.Start();
         _fileClient = new TargetFileClient(this);
-        ProcessDirectory.Use(_fileClient);
+        if (asksForFiles)
+        {
+            ProcessDirectory.Use(_fileClient);
+        }
     }
 
     /// <summary>Its pid.</summary>
@@ -64,7 +67,9 @@ public sealed class SupervisorConnection : IDisposable
     /// <param name="socket">The connection; owned from then on.</param>
     /// <param name="version">Version of this program: the supervisor must have the same.</param>
     /// <exception cref="SupervisorException">It does not serve this front end; the message says why and what to do.</exception>
-    public static SupervisorConnection Open(MessageSocket socket, string version)
+    public static SupervisorConnection Open(MessageSocket socket, string version) => Open(socket, version, asksForFiles: true);
+
+    internal static SupervisorConnection Open(MessageSocket socket, string version, bool asksForFiles)
     {
         ArgumentNullException.ThrowIfNull(socket);
         try
@@ -77,7 +82,7 @@ public sealed class SupervisorConnection : IDisposable
                 cleanedUp.Add(ReceiveMessage<SupervisorMessage>(socket).Text.ToString());
             }
 
-            return new SupervisorConnection(socket, welcome, cleanedUp);
+            return new SupervisorConnection(socket, welcome, cleanedUp, asksForFiles);
         }
         catch
         {

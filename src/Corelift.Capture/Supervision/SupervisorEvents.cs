@@ -45,10 +45,8 @@ internal sealed class StopSignals : IDisposable
 }
 
 /// <summary>Beside a front end that the supervisor started itself: signals are for it, and it has a while to end.</summary>
-internal sealed class FrontEndChild(ChildProcess frontEnd, StopSignals signals) : ISupervisorEvents
+internal sealed class FrontEndChild(ChildProcess frontEnd, StopSignals signals, TimeSpan patience) : ISupervisorEvents
 {
-    private const long Patience = 30_000_000_000;
-
     public IReadOnlyList<MessageSocket> Sockets { get; } = [signals.Socket];
 
     public long DueAt { get; private set; } = long.MaxValue;
@@ -62,7 +60,7 @@ internal sealed class FrontEndChild(ChildProcess frontEnd, StopSignals signals) 
         {
             signals.Take();
             frontEnd.Terminate();
-            DueAt = WasTerminated ? DueAt : MonotonicClock.Nanoseconds + Patience;
+            DueAt = WasTerminated ? DueAt : MonotonicClock.Nanoseconds + (patience.Ticks * 100);
             WasTerminated = true;
         }
     }
@@ -80,9 +78,8 @@ internal sealed class FrontEndChild(ChildProcess frontEnd, StopSignals signals) 
 }
 
 /// <summary>Front ends that connect: the next one where none is served, and a refusal for all others.</summary>
-internal sealed class FrontEndQueue(MessageListener listener, uint uid, StopSignals signals, Action<string> say) : ISupervisorEvents
+internal sealed class FrontEndQueue(MessageListener listener, uint uid, StopSignals signals, TimeSpan patience, Action<string> say) : ISupervisorEvents
 {
-    private const long Patience = 10_000_000_000;
     private bool _isStopping;
 
     public IReadOnlyList<MessageSocket> Sockets { get; } = [signals.Socket, listener.Socket];
@@ -128,7 +125,7 @@ internal sealed class FrontEndQueue(MessageListener listener, uint uid, StopSign
     private void TakeSignal()
     {
         signals.Take();
-        DueAt = _isStopping ? 0 : MonotonicClock.Nanoseconds + Patience;
+        DueAt = _isStopping ? 0 : MonotonicClock.Nanoseconds + (patience.Ticks * 100);
         _isStopping = true;
     }
 
@@ -172,4 +169,18 @@ internal sealed class FrontEndQueue(MessageListener listener, uint uid, StopSign
             return (0, uint.MaxValue);
         }
     }
+}
+
+/// <summary>Nothing beside the front end.</summary>
+internal sealed class NoEvents : ISupervisorEvents
+{
+    public IReadOnlyList<MessageSocket> Sockets => [];
+
+    public long DueAt => long.MaxValue;
+
+    public void Look(ReadOnlySpan<bool> isReady)
+    {
+    }
+
+    public bool IsOver(long now) => false;
 }

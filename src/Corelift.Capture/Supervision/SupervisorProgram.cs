@@ -42,7 +42,7 @@ public static class SupervisorProgram
             frontEnd = ChildProcess.StartWithoutCapabilities(settings.Executable, [settings.Executable, .. arguments], theirs);
         }
 
-        var events = new FrontEndChild(frontEnd, signals);
+        var events = new FrontEndChild(frontEnd, signals, options.FrontEndPatience);
         new Supervisor(settings, toFrontEnd, frontEnd.Pid).Serve(welcome, cleanedUp, events);
         long latest = MonotonicClock.Nanoseconds + PatienceWithFrontEnd;
         while (!frontEnd.TryReap())
@@ -74,7 +74,7 @@ public static class SupervisorProgram
         using MessageListener listener = MessageListener.Bind(path, EverybodyConnects);
         say($"corelift-agent {options.Version} supervisor serves a front end of uid {frontEndUid} on unix:{path}");
         cleanedUp.ForEach(say);
-        var events = new FrontEndQueue(listener, frontEndUid, signals, say);
+        var events = new FrontEndQueue(listener, frontEndUid, signals, options.FrontEndPatience, say);
         while (events.Next() is { } frontEnd)
         {
             using (frontEnd)
@@ -88,6 +88,23 @@ public static class SupervisorProgram
 
         File.Delete(path);
         say("supervisor stopped");
+    }
+
+    /// <summary>
+    /// A supervisor on a thread of this process, which keeps its capabilities and opens files itself: to try things, never to serve
+    /// anybody.
+    /// </summary>
+    public static SupervisorConnection StartInside(SupervisorOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        (SupervisorSettings settings, SupervisorWelcome welcome, List<string> cleanedUp) = Prepare(options);
+        (MessageSocket ours, MessageSocket theirs) = MessageSocket.CreatePair();
+        new Thread(() => new Supervisor(settings, ours, Environment.ProcessId).Serve(welcome, cleanedUp, new NoEvents()), 256 * 1024)
+        {
+            IsBackground = true,
+            Name = "supervisor",
+        }.Start();
+        return SupervisorConnection.Open(theirs, options.Version, asksForFiles: false);
     }
 
     /// <summary>Inode of this process's pid namespace: two processes with the same one mean the same by a pid.</summary>

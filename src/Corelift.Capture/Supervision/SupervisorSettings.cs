@@ -11,6 +11,9 @@ public sealed record SupervisorOptions
     /// <summary>What a front end can ask for.</summary>
     public SupervisorLimits Limits { get; init; } = new();
 
+    /// <summary>Time for a front end to end in order after a signal; then it is ended.</summary>
+    public TimeSpan FrontEndPatience { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>Directory for the journals of quiesced targets, or null: then they are lost where the supervisor is killed.</summary>
     public string? StateDirectory { get; init; }
 }

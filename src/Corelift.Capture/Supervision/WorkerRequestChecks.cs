@@ -34,6 +34,11 @@ internal static class WorkerRequestChecks
     /// <returns>Why it is refused, or None.</returns>
     internal static WorkerRefusal Check(in WorkerRequest request, SupervisorLimits limits, ReadOnlySpan<int> own)
     {
+        if (request is { Task: WorkerTask.Nothing, Pid: 0, StartTimeTicks: 0, Quiesces: 0 })
+        {
+            return WorkerRefusal.None;
+        }
+
         if (!IsSound(request, limits))
         {
             return WorkerRefusal.BadRequest;

@@ -22,6 +22,9 @@ internal enum WorkerTask
 
     /// <summary>Give a target its schedules back, from the journal of a worker that was killed. Supervisors alone ask for it.</summary>
     Restore = 5,
+
+    /// <summary>Nothing: to see whether a worker can be started.</summary>
+    Nothing = 6,
 }
 
 /// <summary>First message to a worker; fixed layout, both ends are the same binary.</summary>

@@ -45,6 +45,11 @@ public static class WorkerProgram
             return descriptors.Count > 1 && QuiesceJournal.Restore(descriptors[^1]) is var restored and > 0 ? Restored(agent, restored) : 0;
         }
 
+        if (request.Task == WorkerTask.Nothing)
+        {
+            return 0;
+        }
+
         var clock = new WorkerClock(agent, supervisor);
         var replies = new WorkerReplies(agent) { QuiesceJournal = request.Quiesces != 0 && descriptors.Count > 1 ? descriptors[^1] : null };
         try
