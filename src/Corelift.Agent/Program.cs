@@ -4,7 +4,7 @@ using Corelift.Capture.Worker;
 
 namespace Corelift.Agent;
 
-/// <summary>One program, several entry points: the agent, the worker that holds a target, and a target for 'check' to try itself on.</summary>
+/// <summary>One program, several entry points: worker, supervisor, front end, and a target for 'check' to try itself on.</summary>
 internal static class Program
 {
     private static Task<int> Main(string[] args) =>

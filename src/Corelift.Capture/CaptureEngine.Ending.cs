@@ -1,4 +1,6 @@
-using Corelift.Linux;
+#pragma warning disable CA2000 // The worker's socket is disposed of.
+using Corelift.Capture.Supervision;
+using Corelift.Capture.Worker;
 using Corelift.Linux.Processes;
 
 namespace Corelift.Capture;
@@ -6,7 +8,6 @@ namespace Corelift.Capture;
 /// <content>Ending in order, and looking whether work can be done at all.</content>
 public sealed partial class CaptureEngine
 {
-    private const int NothingToDo = 2; // how a worker ends that was given no request
     private static readonly TimeSpan s_workerPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(20);
 
@@ -33,39 +34,30 @@ public sealed partial class CaptureEngine
         return ActiveCount;
     }
 
-    /// <summary>Starts a worker that has nothing to do.</summary>
+    /// <summary>Has a worker started that has nothing to do.</summary>
     /// <returns>Null where it started and ended as it should; otherwise why not, and what to do.</returns>
     public async Task<string?> TryWorkerAsync(CancellationToken cancellationToken)
     {
         try
         {
-            (MessageSocket ours, MessageSocket theirs) = MessageSocket.CreatePair();
-            ChildProcess worker;
-            using (ours)
-            using (theirs)
+            RemoteWorker worker = await _supervisor.StartWorkerAsync(new WorkerRequest { Task = WorkerTask.Nothing }, null).ConfigureAwait(false);
+            using MessageSocket socket = worker.Socket;
+            if (await Task.WhenAny(worker.Ended, Task.Delay(s_workerPatience, CancellationToken.None)).ConfigureAwait(false) != worker.Ended)
             {
-                worker = ChildProcess.Start(_options.WorkerExecutable, [_options.WorkerExecutable, "worker"], theirs);
+                worker.Kill();
             }
 
-            long began = TimeProvider.System.GetTimestamp();
-            while (!worker.TryReap())
-            {
-                if (TimeProvider.System.GetElapsedTime(began) > s_workerPatience)
-                {
-                    worker.Kill();
-                }
-
-                await Task.Delay(s_look, CancellationToken.None).ConfigureAwait(false);
-            }
-
+            WorkerEnd end = await worker.Ended.ConfigureAwait(false);
             cancellationToken.ThrowIfCancellationRequested();
-            return worker.ExitStatus == NothingToDo
+            return end.WaitStatus == 0
                 ? null
-                : $"a worker, started with nothing to do, did not end as it should ({worker.DescribeEnd()}): see that {_options.WorkerExecutable} is the agent's own program, and that memory and processes are not used up";
+                : $"a worker, started with nothing to do, did not end as it should ({ChildProcess.Describe(end.WaitStatus)}): see that {Program} is the agent's own program, and that memory and processes are not used up";
         }
-        catch (SyscallException failure)
+        catch (CaptureException failure)
         {
-            return $"no worker can be started from {_options.WorkerExecutable} ({failure.Message}): put the program back, make it executable, and see that no limit on processes is reached";
+            return $"no worker can be started from {Program} ({failure.Message}): put the program back, make it executable, and see that no limit on processes is reached";
         }
     }
+
+    private static string Program => Environment.ProcessPath ?? "the program";
 }

@@ -3,7 +3,6 @@ using Corelift.Capture.Planning;
 using Corelift.Capture.Sessions;
 using Corelift.Capture.Worker;
 using Corelift.Linux;
-using Microsoft.Win32.SafeHandles;
 
 namespace Corelift.Capture;
 
@@ -41,11 +40,18 @@ public sealed partial class CaptureEngine
     {
         var approver = new Approver(target, request.Approve);
         _journal.Note(target);
-        SafeFileHandle? quiesce = request.Quiesces ? _quiesceJournals.Open(target) : null;
-        WorkerConnection worker = WorkerConnection.Start(
-            _options.WorkerExecutable,
-            ToWorker(WorkerTask.Precopy, target, request, plan.Strategy, request.PrecopyCopyLimitBytes, approver),
-            quiesceJournal: quiesce);
+        WorkerConnection worker;
+        try
+        {
+            worker = await StartWorkerAsync(
+                target, ToWorker(WorkerTask.Precopy, target, request, plan.Strategy, request.PrecopyCopyLimitBytes, approver), taken).ConfigureAwait(false);
+        }
+        catch
+        {
+            approver.Dispose();
+            throw;
+        }
+
         try
         {
             using WorkerMessageIn tracking = await approver.NextAsync(worker, cancellationToken).ConfigureAwait(false);
@@ -58,7 +64,7 @@ public sealed partial class CaptureEngine
                 {
                     using WorkerMessageIn instant = await live.TakeInstantAsync(token).ConfigureAwait(false);
                     CapturePlan taking = WithQuiesce(plan, instant.QuiescedFor, instant.Reply.Text);
-                    SnapshotSession session = FromInstant(target, taking, instant, worker, live, () => EndAsync(target, worker, taken, quiesce));
+                    SnapshotSession session = FromInstant(target, taking, instant, worker, live, () => EndAsync(target, worker, taken));
                     handedOver = true;
                     _sessions.TryAdd(session, 0);
                     return session;
@@ -74,7 +80,7 @@ public sealed partial class CaptureEngine
                             worker.Kill(); // wherever it is: whoever it holds runs at once
                         }
 
-                        await EndAsync(target, worker, taken, quiesce).ConfigureAwait(false);
+                        await EndAsync(target, worker, taken).ConfigureAwait(false);
                     }
                 });
         }
@@ -86,7 +92,7 @@ public sealed partial class CaptureEngine
             }
 
             approver.Dispose();
-            await EndAsync(target, worker, taken, quiesce).ConfigureAwait(false);
+            await EndAsync(target, worker, taken).ConfigureAwait(false);
             throw;
         }
     }

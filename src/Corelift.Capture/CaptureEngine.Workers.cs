@@ -42,17 +42,13 @@ public sealed partial class CaptureEngine
         using var approver = new Approver(target, request.Approve);
         _journal.Note(target);
         using SafeFileHandle? spool = fork ? null : OpenSpoolFile(plan);
-        SafeFileHandle? quiesce = request.Quiesces ? _quiesceJournals.Open(target) : null;
-        WorkerConnection worker = WorkerConnection.Start(
-            _options.WorkerExecutable,
-            ToWorker(WorkerTask.Capture, target, request, plan.Strategy, request.PauseCopyLimitBytes, approver),
-            spool,
-            quiesce);
+        WorkerConnection worker = await StartWorkerAsync(
+            target, ToWorker(WorkerTask.Capture, target, request, plan.Strategy, request.PauseCopyLimitBytes, approver), taken, spool).ConfigureAwait(false);
         try
         {
             using WorkerMessageIn instant = await approver.NextAsync(worker, cancellationToken).ConfigureAwait(false);
             plan = WithQuiesce(plan, instant.QuiescedFor, instant.Reply.Text);
-            return FromInstant(target, plan, instant, worker, null, () => EndAsync(target, worker, taken, quiesce));
+            return FromInstant(target, plan, instant, worker, null, () => EndAsync(target, worker, taken));
         }
         catch (Exception failure)
         {
@@ -61,7 +57,7 @@ public sealed partial class CaptureEngine
                 worker.Kill(); // wherever it is: whoever it holds runs at once
             }
 
-            await EndAsync(target, worker, taken, quiesce).ConfigureAwait(false);
+            await EndAsync(target, worker, taken).ConfigureAwait(false);
             throw;
         }
     }
@@ -127,7 +123,7 @@ public sealed partial class CaptureEngine
             IsCoreClr = facts.IsCoreClr,
             Secrets = request.Secrets,
             StackPointers = stackPointers,
-            DebuggerPages = request.Content == CaptureContent.Stacks ? DebuggerPages.Find(facts) : [],
+            DebuggerPages = request.Content == CaptureContent.Stacks ? DebuggerPages.Find(new MemFileWords(lease.Memory).TryRead, lease.Parts.Auxv) : [],
         });
         var sources = new SnapshotSources
         {
@@ -147,9 +143,8 @@ public sealed partial class CaptureEngine
     {
         using var approver = new Approver(target, approve);
         _journal.Note(target);
-        SafeFileHandle? quiesce = quiesces ? _quiesceJournals.Open(target) : null;
-        WorkerConnection worker = WorkerConnection.Start(
-            _options.WorkerExecutable,
+        WorkerConnection worker = await StartWorkerAsync(
+            target,
             new WorkerRequest
             {
                 Task = WorkerTask.Stop,
@@ -157,16 +152,16 @@ public sealed partial class CaptureEngine
                 StartTimeTicks = target.StartTimeTicks,
                 StopBudgetNanoseconds = stopBudget.Ticks * 100,
                 HoldNanoseconds = timeToLive.Ticks * 100,
+                Quiesces = quiesces ? 1 : 0,
                 AsksFirst = approver.AsksFirst,
             },
-            quiesceJournal: quiesce);
+            taken).ConfigureAwait(false);
         try
         {
             using WorkerMessageIn instant = await approver.NextAsync(worker, cancellationToken).ConfigureAwait(false);
             var lease = new StopLease(target, worker, instant, timeToLive, maxHold, async ended =>
             {
                 _leases.TryRemove(ended.Id, out _);
-                _quiesceJournals.Close(target, quiesce);
                 await TidyAsync(target, ended.EndedCleanly).ConfigureAwait(false);
                 taken.Dispose();
             });
@@ -177,7 +172,7 @@ public sealed partial class CaptureEngine
         }
         catch
         {
-            await EndAsync(target, worker, taken, quiesce).ConfigureAwait(false);
+            await EndAsync(target, worker, taken).ConfigureAwait(false);
             throw;
         }
     }
@@ -192,81 +187,33 @@ public sealed partial class CaptureEngine
         StopBudgetNanoseconds = request.StopBudget.Ticks * 100,
         PauseCopyLimitBytes = pauseCopyLimitBytes,
         SpoolLimitBytes = SpoolLimit(),
+        Quiesces = request.Quiesces ? 1 : 0,
         AsksFirst = approver.AsksFirst,
         Secrets = SecretMemoryText.Of(request.Secrets),
     };
 
-    private async ValueTask EndAsync(ProcessRef target, WorkerConnection worker, IDisposable taken, SafeFileHandle? quiesce)
+    /// <summary>Has a worker started; where there is none, the target is not taken any more.</summary>
+    private async Task<WorkerConnection> StartWorkerAsync(ProcessRef target, WorkerRequest request, IDisposable taken, SafeFileHandle? spool = null)
+    {
+        try
+        {
+            return await WorkerConnection.StartAsync(_supervisor, request, spool).ConfigureAwait(false);
+        }
+        catch
+        {
+            _journal.Forget(target); // nothing was done
+            taken.Dispose();
+            throw;
+        }
+    }
+
+    private async ValueTask EndAsync(ProcessRef target, WorkerConnection worker, IDisposable taken)
     {
         _ = worker.Send(new WorkerCommand { Kind = WorkerCommandKind.Release });
         bool clean = await ReleasedCleanlyAsync(worker).ConfigureAwait(false);
         await worker.DisposeAsync().ConfigureAwait(false);
-        _quiesceJournals.Close(target, quiesce);
         await TidyAsync(target, clean).ConfigureAwait(false);
         taken.Dispose();
-    }
-
-    /// <summary>A worker that did not say that all is released may have left a dead child of the target.</summary>
-    private async Task TidyAsync(ProcessRef target, bool clean)
-    {
-        if (clean)
-        {
-            _journal.Forget(target);
-        }
-        else
-        {
-            _ = await ReapLeftoversAsync(target).ConfigureAwait(false);
-        }
-    }
-
-    private static async Task<bool> ReleasedCleanlyAsync(WorkerConnection worker)
-    {
-        try
-        {
-            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
-            while (true)
-            {
-                using WorkerMessageIn message = await worker.NextAsync(patience.Token).ConfigureAwait(false);
-                if (message.Reply.Kind == WorkerReplyKind.Released)
-                {
-                    return message.Reply.Text.Length == 0;
-                }
-            }
-        }
-        catch (Exception failure) when (failure is CaptureException or OperationCanceledException)
-        {
-            return false;
-        }
-    }
-
-    private async Task<string> ReapLeftoversAsync(ProcessRef target)
-    {
-        string reason = string.Empty;
-        foreach (int image in await ImageJournal.FindDeadImagesAsync(target).ConfigureAwait(false))
-        {
-            WorkerConnection worker = WorkerConnection.Start(
-                _options.WorkerExecutable,
-                new WorkerRequest { Task = WorkerTask.Reap, Pid = target.Pid, StartTimeTicks = target.StartTimeTicks, ImagePid = image });
-            await using (worker.ConfigureAwait(false))
-            {
-                try
-                {
-                    using WorkerMessageIn message = await worker.NextAsync(CancellationToken.None).ConfigureAwait(false);
-                    reason = message.Reply.Text;
-                }
-                catch (CaptureException failure)
-                {
-                    reason = failure.Message;
-                }
-            }
-        }
-
-        if (reason.Length == 0)
-        {
-            _journal.Forget(target);
-        }
-
-        return reason;
     }
 
     private static ProcessDirectory? TryOpen(ProcessRef target)

@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using Corelift.Capture.Planning;
 using Corelift.Capture.Sessions;
+using Corelift.Capture.Supervision;
 using Corelift.Linux;
 using Corelift.Linux.Procfs;
 using Microsoft.Win32.SafeHandles;
@@ -15,18 +16,20 @@ public sealed partial class CaptureEngine : IAsyncDisposable
     private readonly CaptureEngineOptions _options;
     private readonly TargetRegistry _registry;
     private readonly ImageJournal _journal;
-    private readonly QuiesceJournals _quiesceJournals;
+    private readonly SupervisorConnection _supervisor;
     private readonly ConcurrentDictionary<string, StopLease> _leases = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<SnapshotSession, byte> _sessions = new();
 
     /// <summary>An engine with these budgets.</summary>
-    public CaptureEngine(CaptureEngineOptions options)
+    /// <param name="options">The budgets.</param>
+    /// <param name="supervisor">Who starts workers; stays the caller's.</param>
+    public CaptureEngine(CaptureEngineOptions options, SupervisorConnection supervisor)
     {
         ArgumentNullException.ThrowIfNull(options);
+        _supervisor = supervisor;
         _options = options;
         _registry = new TargetRegistry(options.MaxCaptures);
         _journal = new ImageJournal(options.StateDirectory);
-        _quiesceJournals = new QuiesceJournals(options.StateDirectory);
     }
 
     /// <summary>Its budgets.</summary>
@@ -39,7 +42,7 @@ public sealed partial class CaptureEngine : IAsyncDisposable
     /// <exception cref="CaptureException">The target cannot be captured, or not as asked.</exception>
     public CapturePlan Plan(ProcessRef target, CaptureRequest request)
     {
-        OwnProcesses.ThrowIfOwn(target.Pid);
+        OwnProcesses.ThrowIfOwn(target.Pid, _supervisor.Pid);
         using ProcessDirectory directory = TargetFacts.Open(target);
         TargetFacts facts = TargetFacts.Read(directory);
         return CapturePlanner.Plan(facts, request, Resources(request), refuse: false);
@@ -50,7 +53,7 @@ public sealed partial class CaptureEngine : IAsyncDisposable
     /// <exception cref="OperationCanceledException">Cancelled; the target runs, and nothing is left behind.</exception>
     public async Task<CaptureUnderWay> BeginAsync(ProcessRef target, CaptureRequest request, CancellationToken cancellationToken)
     {
-        OwnProcesses.ThrowIfOwn(target.Pid);
+        OwnProcesses.ThrowIfOwn(target.Pid, _supervisor.Pid);
         (ProcessRef identity, CapturePlan plan) = PlanStrictly(target, request);
         IDisposable taken = _registry.Take(identity);
         try
@@ -113,7 +116,7 @@ public sealed partial class CaptureEngine : IAsyncDisposable
     public async Task<StopLease> StopAsync(
         ProcessRef target, TimeSpan timeToLive, TimeSpan stopBudget, ApproveTarget? approve, CancellationToken cancellationToken)
     {
-        OwnProcesses.ThrowIfOwn(target.Pid);
+        OwnProcesses.ThrowIfOwn(target.Pid, _supervisor.Pid);
         ProcessRef identity;
         using (ProcessDirectory directory = TargetFacts.Open(target))
         {
@@ -140,11 +143,11 @@ public sealed partial class CaptureEngine : IAsyncDisposable
         : throw new CaptureException(
             CaptureFailure.LeaseNotFound, "there is no such lease: it ran out, was ended, or never was; the process runs");
 
-    /// <summary>Has dead images reaped, and quiesced targets restored, that an agent before this one left.</summary>
+    /// <summary>Has dead images reaped that an agent before this one left; quiesced targets the supervisor has seen to already.</summary>
     /// <returns>One sentence for each target that was cleaned or could not be.</returns>
     public async Task<IReadOnlyList<string>> CleanUpAsync()
     {
-        List<string> said = _quiesceJournals.RestoreLeftovers();
+        List<string> said = [.. _supervisor.CleanedUp];
         foreach (ProcessRef target in _journal.Read())
         {
             string reason = await ReapLeftoversAsync(target).ConfigureAwait(false);

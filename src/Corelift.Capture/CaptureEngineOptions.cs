@@ -6,9 +6,6 @@ public sealed record CaptureEngineOptions
     /// <summary>Longest time for an <see cref="ApproveTarget"/>: the target is seized meanwhile, though it runs.</summary>
     public static TimeSpan DecisionPatience { get; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Program to start workers from; its first argument will be "worker".</summary>
-    public required string WorkerExecutable { get; init; }
-
     /// <summary>Directory for the journal of images, or null to keep none.</summary>
     public string? StateDirectory { get; init; }
 

@@ -39,6 +39,7 @@ public sealed class AgentLifecycleTests : IDisposable
     {
         await using AgentProcess agent = await AgentProcess.StartAsync(new AgentOptions { Uid = agentUid });
         Assert.Equal("0000000000880000", Proc.Status(agent.Pid, "CapEff"));
+        Assert.Equal("0000000000000000", Proc.Status(agent.FrontEndPid, "CapEff"));
         foreach (uint? uid in (uint?[])[null, 1000, 65534])
         {
             using LiveProcess target = LiveProcess.Start(new LaunchOptions { Uid = uid }, "canary", "--threads", "2", "--mib", "4", "--shared-mib", "1");
@@ -99,6 +100,8 @@ public sealed class AgentLifecycleTests : IDisposable
 
     [Theory]
     [InlineData("agent")]
+    [InlineData("supervisor")]
+    [InlineData("front end")]
     [InlineData("workers")]
     public async Task A_killed_agent_or_worker_resumes_the_target(string victim)
     {
@@ -108,9 +111,17 @@ public sealed class AgentLifecycleTests : IDisposable
         await StopAsync(channel, target);
         Assert.All(Proc.Tasks(target.Pid), tid => Assert.Equal("t", Proc.State(target.Pid, tid)));
 
-        if (victim == "agent")
+        if (victim == "supervisor")
+        {
+            await agent.KillSupervisorAsync();
+        }
+        else if (victim == "agent")
         {
             await agent.KillAsync();
+        }
+        else if (victim == "front end")
+        {
+            await agent.KillFrontEndAsync();
         }
         else
         {

@@ -40,9 +40,12 @@ public sealed class BadInputTests : AgentTest
         await target.CheckAsync();
     }
 
-    [Fact]
-    public Task The_agents_own_pid_is_refused() =>
-        FailsEverywhereAsync(Ref(Agent.Pid), StatusCode.InvalidArgument, StatusCode.FailedPrecondition, StatusCode.PermissionDenied);
+    [Theory]
+    [InlineData("supervisor")]
+    [InlineData("front end")]
+    public Task The_agents_own_pids_are_refused(string process) => FailsEverywhereAsync(
+        Ref(process == "supervisor" ? Agent.Pid : Agent.FrontEndPid),
+        StatusCode.InvalidArgument, StatusCode.FailedPrecondition, StatusCode.PermissionDenied);
 
     [Fact]
     public async Task A_kernel_thread_is_refused()

@@ -138,10 +138,13 @@ public sealed class LeavesNothingBehindTests : AgentTest
 
         Assert.InRange(Agent.PeakResidentBytes, 1, 60 << 20 | 64 << 20);
         Assert.InRange(Agent.ResidentBytes, 1, afterFirst + (16 << 20));
-        string[] descriptors = Directory.GetFileSystemEntries($"/proc/{Agent.Pid}/fd");
+        int[] processes = [Agent.Pid, Agent.FrontEndPid];
+        int[] descriptors = [.. processes.Select(CountDescriptors)];
         File.Delete(CorePath);
         await SnapshotAsync(target, "fork");
         await Wait.UntilAsync(
-            () => Directory.GetFileSystemEntries($"/proc/{Agent.Pid}/fd").Length <= descriptors.Length, TimeSpan.FromSeconds(5), "descriptors of the agent closed");
+            () => processes.Zip(descriptors).All(pair => CountDescriptors(pair.First) <= pair.Second), TimeSpan.FromSeconds(5), "descriptors of the agent closed");
     }
+
+    private static int CountDescriptors(int pid) => Directory.GetFileSystemEntries($"/proc/{pid}/fd").Length;
 }

@@ -33,7 +33,7 @@ public sealed class ManyClientsTests : AgentTest
         Assert.Equal("0", target.Status("TracerPid"));
         await Wait.UntilAsync(async () => await target.AskNumberAsync("gap", "gap_us") > 0, TimeSpan.FromSeconds(10), () => "the target spins");
         long spool = strategy == Strategy.Direct ? 600L * Mebibyte : 0; // the spool is not part of the promise
-        Assert.InRange(Proc.StatusBytes(Agent.Pid, "RssAnon"), 0, idle + (64L * Mebibyte) + spool);
+        Assert.InRange(Proc.StatusBytes(Agent.FrontEndPid, "RssAnon"), 0, idle + (64L * Mebibyte) + spool);
         CaptureResponse? last = null;
         while (await call.ResponseStream.MoveNext(CancellationToken.None))
         {

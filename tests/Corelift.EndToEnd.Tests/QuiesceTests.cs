@@ -117,12 +117,12 @@ public sealed class QuiesceTests : AgentTest
         Assert.DoesNotContain(state.Names, name => name.EndsWith(".quiesce", StringComparison.Ordinal));
     }
 
-    /// <summary>Kills the worker, and before it the agent if so, while the target is quiesced.</summary>
+    /// <summary>Kills the worker, and before it supervisor and front end if so, while the target is quiesced.</summary>
     private static async Task<bool> KillAsync(AgentProcess agent, LiveProcess target, Task capture, bool withAgent)
     {
         await Wait.UntilAsync(() => agent.Descendants.Length > 0 || capture.IsCompleted, s_bound, "a worker");
         int[] workers = agent.Descendants;
-        return await QuiesceTrap.KillAsync(target, withAgent ? [agent.Pid, .. workers] : workers, () => capture.IsCompleted);
+        return await QuiesceTrap.KillAsync(target, withAgent ? [agent.Pid, agent.FrontEndPid, .. workers] : workers, () => capture.IsCompleted);
     }
 
     private static CaptureRequest Request(LiveProcess target, Strategy strategy)

@@ -30,8 +30,11 @@ public sealed partial class AgentProcess : IAsyncDisposable
         _process.BeginErrorReadLine();
     }
 
-    /// <summary>Pid of the agent's first process.</summary>
+    /// <summary>Pid of the agent's first process: the supervisor, which keeps the capabilities.</summary>
     public int Pid => _process.Id;
+
+    /// <summary>Pid of the process that serves: a child of the first one; 0 where there is none.</summary>
+    public int FrontEndPid => Proc.Children(Pid).FirstOrDefault(IsFrontEnd);
 
     /// <summary>Path of its socket.</summary>
     public string SocketPath { get; }
@@ -45,6 +48,9 @@ public sealed partial class AgentProcess : IAsyncDisposable
     /// <summary>Whether the process has ended.</summary>
     public bool HasExited => _process.HasExited;
 
+    /// <summary>Its exit code, after it has ended.</summary>
+    public int ExitCode => _process.ExitCode;
+
     /// <summary>All it has logged.</summary>
     public string Log
     {
@@ -57,14 +63,14 @@ public sealed partial class AgentProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Resident bytes of the agent and its children now.</summary>
+    /// <summary>Resident bytes of supervisor, front end and workers now.</summary>
     public long ResidentBytes => Proc.Descendants(Pid).Append(Pid).Sum(pid => Proc.StatusBytes(pid, "VmRSS"));
 
-    /// <summary>Most bytes that were ever resident in the agent's own process.</summary>
-    public long PeakResidentBytes => Proc.StatusBytes(Pid, "VmHWM");
+    /// <summary>Most bytes that were ever resident in the process that serves.</summary>
+    public long PeakResidentBytes => Proc.StatusBytes(FrontEndPid, "VmHWM");
 
-    /// <summary>Its workers, and whatever else it started.</summary>
-    public int[] Descendants => Proc.Descendants(Pid);
+    /// <summary>Its workers, and whatever else it started beside the front end.</summary>
+    public int[] Descendants => [.. Proc.Descendants(Pid).Where(pid => !IsFrontEnd(pid))];
 
     /// <summary>Starts the agent and waits until it says that it serves.</summary>
     public static async Task<AgentProcess> StartAsync(AgentOptions? options = null)
@@ -106,11 +112,31 @@ public sealed partial class AgentProcess : IAsyncDisposable
         return _process.ExitCode;
     }
 
-    /// <summary>Kills its first process with SIGKILL.</summary>
+    /// <summary>Kills the process that serves and then the first one with SIGKILL: nobody is left to clean up.</summary>
     public async Task KillAsync()
     {
-        _ = _process.HasExited ? 0 : Native.Kill(Pid, Native.SigKill);
+        if (!_process.HasExited)
+        {
+            Proc.Kill(FrontEndPid);
+            _ = Native.Kill(Pid, Native.SigKill);
+        }
+
         await _process.WaitForExitAsync();
+    }
+
+    /// <summary>Kills its first process alone with SIGKILL; returns when the front end has ended as well.</summary>
+    public async Task KillSupervisorAsync()
+    {
+        _ = Native.Kill(Pid, Native.SigKill);
+        await _process.WaitForExitAsync();
+    }
+
+    /// <summary>Kills the process that serves with SIGKILL, and waits for the end of the first one.</summary>
+    public async Task KillFrontEndAsync()
+    {
+        _ = Native.Kill(FrontEndPid, Native.SigKill);
+        using CancellationTokenSource patience = new(s_patience);
+        await _process.WaitForExitAsync(patience.Token);
     }
 
     /// <summary>Kills every worker that it has just now; how many there were.</summary>
@@ -136,7 +162,7 @@ public sealed partial class AgentProcess : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        int[] workers = Descendants;
+        int[] workers = [.. Proc.Descendants(Pid)];
         if (!_process.HasExited)
         {
             try
@@ -157,6 +183,9 @@ public sealed partial class AgentProcess : IAsyncDisposable
         _process.Dispose();
         _folder.Dispose();
     }
+
+    // A child that has not called execve yet still has its parent's command line.
+    private static bool IsFrontEnd(int pid) => Proc.Arguments(pid) is [_, "--supervisor", "fd:3", ..];
 
     private async Task AwaitServingAsync()
     {

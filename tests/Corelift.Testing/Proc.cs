@@ -12,6 +12,16 @@ public static class Proc
     public static string Executable(int pid) =>
         File.ResolveLinkTarget($"/proc/{pid}/exe", returnFinalTarget: false)?.FullName ?? throw new TestingException($"{pid} has no program: is it gone?");
 
+    /// <summary>Arguments that a process was started with; empty where it is gone.</summary>
+    public static string[] Arguments(int pid)
+    {
+        string text = string.Join('\n', Lines($"/proc/{pid}/cmdline"));
+        return text.Length == 0 ? [] : text.TrimEnd('\0').Split('\0');
+    }
+
+    /// <summary>Sends SIGKILL; nothing where it has ended already.</summary>
+    public static void Kill(int pid) => _ = pid > 0 ? Native.Kill(pid, Native.SigKill) : 0;
+
     /// <summary>One field of a task's status; null where the task or the field is not there.</summary>
     public static string? Status(int pid, string key, int? tid = null)
     {

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Corelift.Agent.Hosting;
 using Corelift.Capture;
+using Corelift.Capture.Supervision;
 using Corelift.Linux;
 using Corelift.Linux.Processes;
 using Corelift.Linux.Procfs;
@@ -54,7 +55,8 @@ internal static class CheckCommand
         if (StartChecks.Needed.Except(held).IsEmpty)
         {
             CaptureEngineOptions engine = AgentHost.ToEngine(options, features) with { StateDirectory = null, SpoolDirectory = null };
-            lines.AddRange(await TrialChecks.RunAsync(engine, cancellationToken).ConfigureAwait(false));
+            using SupervisorConnection supervisor = SupervisorProgram.StartInside(SupervisorCommand.ToSupervisor(options with { StateDirectory = null }));
+            lines.AddRange(await TrialChecks.RunAsync(engine, supervisor, cancellationToken).ConfigureAwait(false));
         }
         else
         {

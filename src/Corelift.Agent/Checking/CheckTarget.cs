@@ -108,7 +108,7 @@ internal sealed class CheckTarget : IDisposable
             MonotonicClock.Relax(5_000_000);
         }
 
-        return inner.ExitStatus;
+        return ChildProcess.ExitStatusOf(inner.WaitStatus);
     }
 
     private static int Serve(MessageSocket socket)

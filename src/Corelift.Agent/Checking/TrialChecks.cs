@@ -2,6 +2,7 @@ using System.Globalization;
 using Corelift.Capture;
 using Corelift.Capture.Reading;
 using Corelift.Capture.Sessions;
+using Corelift.Capture.Supervision;
 using Corelift.Linux;
 
 namespace Corelift.Agent.Checking;
@@ -12,9 +13,10 @@ internal static class TrialChecks
     private const double MebiByte = 1 << 20;
 
     /// <summary>Tries all strategies. Where none works, the agent cannot; where some do, it is limited.</summary>
-    internal static async Task<IReadOnlyList<CheckLine>> RunAsync(CaptureEngineOptions options, CancellationToken cancellationToken)
+    internal static async Task<IReadOnlyList<CheckLine>> RunAsync(
+        CaptureEngineOptions options, SupervisorConnection supervisor, CancellationToken cancellationToken)
     {
-        CaptureEngine engine = new(options);
+        CaptureEngine engine = new(options, supervisor);
         await using (engine.ConfigureAwait(false))
         {
             if (await engine.TryWorkerAsync(cancellationToken).ConfigureAwait(false) is { } problem)
@@ -40,7 +42,7 @@ internal static class TrialChecks
         string name = $"trial {strategy.ToString().ToLowerInvariant()}";
         try
         {
-            using CheckTarget target = CheckTarget.Start(engine.Options.WorkerExecutable);
+            using CheckTarget target = CheckTarget.Start(Environment.ProcessPath!);
             (TimeSpan pause, int threads, long bytes) = await CaptureAsync(engine, target.Pid, strategy, cancellationToken).ConfigureAwait(false);
             return target.Runs()
                 ? CheckLine.Ok(name, string.Create(CultureInfo.InvariantCulture, $"paused {pause.TotalMilliseconds:F2} ms, {threads} threads, {bytes / MebiByte:F0} MiB read"))

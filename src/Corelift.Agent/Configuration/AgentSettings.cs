@@ -32,6 +32,8 @@ internal static class AgentSettings
     internal static readonly Setting<string?> KubernetesCa = s_make.Text("kubernetes-ca", "FILE", "Authorities of the API server's certificate; read at each handshake", "those of the pod's service account, or the host's where kubernetes-api is set");
     internal static readonly Setting<string?> KubernetesAudience = s_make.Text("kubernetes-audience", "TEXT", "Audience that callers' service account tokens must have been made for", "corelift-agent");
     internal static readonly Setting<string?> NodeName = s_make.Text("node-name", "NAME", "The node whose pods are known", "the environment variable NODE_NAME");
+    internal static readonly Setting<string?> Supervisor = s_make.Text("supervisor", "unix:PATH", "Serve without capabilities, through a supervisor that runs in a container or unit of its own", "none: the agent starts its front end itself");
+    internal static readonly Setting<string?> FrontEndUid = s_make.Text("front-end-uid", "UID", "Of 'corelift-agent supervisor': the user whose process may be the front end", "none: it must be given");
 
     /// <summary>All of them.</summary>
     internal static IReadOnlyList<Setting> All => s_make.Made;

@@ -37,9 +37,9 @@ internal sealed class WorkerReadiness(CaptureEngine engine) : IReadinessSource, 
         }
     }
 
-    private (DateTime Written, UnixFileMode Mode) LookAtFile()
+    private static (DateTime Written, UnixFileMode Mode) LookAtFile()
     {
-        var file = new FileInfo(engine.Options.WorkerExecutable);
+        var file = new FileInfo(Environment.ProcessPath!);
         return file.Exists ? (file.LastWriteTimeUtc, file.UnixFileMode) : default;
     }
 

@@ -3,6 +3,7 @@ using Corelift.Agent.Checking;
 using Corelift.Agent.Configuration;
 using Corelift.Agent.Kubernetes;
 using Corelift.Agent.Telemetry;
+using Corelift.Capture.Supervision;
 
 namespace Corelift.Agent.Hosting;
 
@@ -66,6 +67,7 @@ internal static class AgentCommand
         var root = new RootCommand("Lifts cores out of running processes: the agent of one host. Needs CAP_SYS_PTRACE and CAP_SYS_NICE, and no other capability.")
         {
             serve,
+            SupervisorCommand.Build(ReadValues),
             CheckCommand.Create(),
             ConfigurationCommand.Build(ReadValues),
             PolicyCommand.Create(),
@@ -86,7 +88,16 @@ internal static class AgentCommand
     {
         try
         {
-            return await AgentHost.RunAsync(Read(result), cancellationToken).ConfigureAwait(false);
+            SettingValues values = ReadValues(result);
+            AgentOptions options = Read(values);
+            string[] arguments = [.. result.Tokens.Select(token => token.Value)];
+            if (values.Get(AgentSettings.Supervisor) is not { } link)
+            {
+                return SupervisorCommand.ServeWithFrontEnd(options, arguments);
+            }
+
+            using SupervisorConnection supervisor = await SupervisorLink.ConnectAsync(link, arguments, cancellationToken).ConfigureAwait(false);
+            return await AgentHost.RunAsync(options, supervisor, cancellationToken).ConfigureAwait(false);
         }
         catch (StartRefusedException refusal)
         {

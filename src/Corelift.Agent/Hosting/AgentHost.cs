@@ -7,6 +7,7 @@ using Corelift.Agent.Local;
 using Corelift.Agent.Services;
 using Corelift.Agent.Telemetry;
 using Corelift.Capture;
+using Corelift.Capture.Supervision;
 using Corelift.Linux;
 using Corelift.Linux.Processes;
 using Microsoft.AspNetCore.Connections;
@@ -20,26 +21,23 @@ internal static class AgentHost
 {
     private static readonly TimeSpan s_stopPatience = TimeSpan.FromSeconds(5);
 
-    /// <summary>Serves until SIGTERM or SIGINT.</summary>
+    /// <summary>Serves until SIGTERM or SIGINT, or until the supervisor has gone.</summary>
     /// <returns>Exit code.</returns>
     /// <exception cref="StartRefusedException">It cannot work as it was set up.</exception>
-    internal static async Task<int> RunAsync(AgentOptions options, CancellationToken cancellationToken)
+    internal static async Task<int> RunAsync(AgentOptions options, SupervisorConnection supervisor, CancellationToken cancellationToken)
     {
-        CapabilitySet held = CapabilitySet.OfThisProcess();
-        StartChecks.RequireCapabilities(held);
-
-        // Probed while our own /proc files are still ours; then this process is closed to others.
-        KernelFeatures features = KernelFeatures.Probe();
+        // What can be stopped and read is for the supervisor to say: this process holds nothing.
+        options = SupervisorLimitsOf(options, supervisor.Limits);
         SelfControl.MakeNonDumpable();
         SelfControl.GiveWay(options.Nice);
         SelfControl.DisableCoreDumps();
         SelfControl.CreateFilesPrivately();
 
-        WebApplication app = Build(options, features);
+        WebApplication app = Build(options, supervisor);
         await using (app.ConfigureAwait(false))
         {
             ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Corelift.Agent");
-            LogStart(logger, options, held, features);
+            LogStart(logger, options, supervisor.Capabilities, supervisor.Features);
             _ = app.Services.GetRequiredService<AuditTrail>(); // before anything can be asked of us
             app.Services.LogKubernetes(logger);
             try
@@ -66,20 +64,45 @@ internal static class AgentHost
                 logger.NotReady(reason);
             }
 
-            await app.WaitForShutdownAsync(cancellationToken).ConfigureAwait(false);
+            using (supervisor.Gone.Register(() => EndWithSupervisor(app, logger)))
+            {
+                await app.WaitForShutdownAsync(cancellationToken).ConfigureAwait(false);
+            }
         }
 
-        return ExitCodes.Ok;
+        return supervisor.Gone.IsCancellationRequested ? ExitCodes.Software : ExitCodes.Ok;
     }
 
-    private static WebApplication Build(AgentOptions options, KernelFeatures features)
+    private static AgentOptions SupervisorLimitsOf(AgentOptions options, SupervisorLimits limits) => options with
+    {
+        MaxStopBudget = options.MaxStopBudget < limits.MaxStopBudget ? options.MaxStopBudget : limits.MaxStopBudget,
+        MaxHold = options.MaxHold < limits.MaxHold ? options.MaxHold : limits.MaxHold,
+    };
+
+    /// <summary>Whoever was held runs already: the workers end with their supervisor. Calls are ended in order, but not for ever.</summary>
+    private static void EndWithSupervisor(WebApplication app, ILogger logger)
+    {
+        logger.SupervisorGone();
+        app.Lifetime.StopApplication();
+        new Thread(() =>
+        {
+            MonotonicClock.Relax(2 * s_stopPatience.Ticks * 100);
+            SelfControl.ExitNow(ExitCodes.Software);
+        })
+        {
+            IsBackground = true,
+            Name = "end-without-supervisor",
+        }.Start();
+    }
+
+    private static WebApplication Build(AgentOptions options, SupervisorConnection supervisor)
     {
         // Nothing is read from the working directory, nor from the environment beside our own settings and OpenTelemetry's: this
         // process has power over every other.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = "/" });
         AddLogging(builder.Logging, options);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.StopGrace + s_stopPatience);
-        AddServices(builder.Services, options, features);
+        AddServices(builder.Services, options, supervisor);
         AddServer(builder, options);
         builder.AddTelemetry(options.Telemetry);
         WebApplication app = builder.Build();
@@ -97,14 +120,14 @@ internal static class AgentHost
         return app;
     }
 
-    private static void AddServices(IServiceCollection services, AgentOptions options, KernelFeatures features)
+    private static void AddServices(IServiceCollection services, AgentOptions options, SupervisorConnection supervisor)
     {
         services.AddSingleton(options);
         services.AddSingleton<ShutdownGate>();
         services.AddSingleton<ProcessDescriber>();
         services.AddKubernetes(ApiAddress.Find(options.Kubernetes, Environment.GetEnvironmentVariable));
         services.AddSingleton<MemoryRings>();
-        services.AddSingleton(_ => new CaptureEngine(ToEngine(options, features)));
+        services.AddSingleton(_ => new CaptureEngine(ToEngine(options, supervisor.Features), supervisor));
         services.AddAccess(options);
         services.AddHostedService<EngineLifetime>();
         services.AddSingleton<TelemetryInterceptor>();
@@ -123,7 +146,6 @@ internal static class AgentHost
 
     internal static CaptureEngineOptions ToEngine(AgentOptions options, KernelFeatures features) => new()
     {
-        WorkerExecutable = Environment.ProcessPath ?? throw new StartRefusedException("cannot find the agent's own program file: mount /proc"),
         StateDirectory = options.StateDirectory,
         DefaultStopBudget = options.DefaultStopBudget < options.MaxStopBudget ? options.DefaultStopBudget : options.MaxStopBudget,
         MaxStopBudget = options.MaxStopBudget,

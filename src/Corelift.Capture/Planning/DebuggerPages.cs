@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using Corelift.Capture.Worker;
 using Corelift.Linux;
 using Corelift.Linux.Memory;
+using Microsoft.Win32.SafeHandles;
 
 namespace Corelift.Capture.Planning;
 
@@ -22,21 +23,24 @@ internal static class DebuggerPages
     private const uint ProgramHeaderTable = 6;  // PT_PHDR
     private const ulong Debug = 21;             // DT_DEBUG
 
+    /// <summary>Addresses of the pages, each once; by a worker, which may read the target without a descriptor.</summary>
+    internal static HashSet<ulong> Find(TargetFacts facts) => AuxvOnStack.Read(facts) is { } auxv
+        ? Find(new ProcessMemory(facts.Directory.Tid).TryRead, auxv)
+        : [];
+
     /// <summary>Addresses of the pages, each once.</summary>
-    internal static HashSet<ulong> Find(TargetFacts facts)
+    /// <param name="read">Reads a word of the target; false where it cannot be read.</param>
+    /// <param name="auxv">The auxiliary vector.</param>
+    internal static HashSet<ulong> Find(WordReader read, byte[] auxv)
     {
         var pages = new HashSet<ulong>();
         try
         {
-            var memory = new ProcessMemory(facts.Directory.Tid);
-            if (AuxvOnStack.Read(facts) is { } auxv)
-            {
-                ulong headers = AuxvValue(auxv, 3); // AT_PHDR
-                Add(pages, headers, ProgramHeaderBytes * MostHeaders / 4);
-                ulong dynamic = FindDynamic(memory, headers, Math.Min(AuxvValue(auxv, 5), MostHeaders)); // AT_PHNUM
-                Add(pages, dynamic, 16 * 40);
-                WalkLinkMap(memory, FindDebug(memory, dynamic), pages);
-            }
+            ulong headers = AuxvValue(auxv, 3); // AT_PHDR
+            Add(pages, headers, ProgramHeaderBytes * MostHeaders / 4);
+            ulong dynamic = FindDynamic(read, headers, Math.Min(AuxvValue(auxv, 5), MostHeaders)); // AT_PHNUM
+            Add(pages, dynamic, 16 * 40);
+            WalkLinkMap(read, FindDebug(read, dynamic), pages);
         }
         catch (SyscallException)
         {
@@ -59,23 +63,23 @@ internal static class DebuggerPages
         return 0;
     }
 
-    private static ulong FindDynamic(ProcessMemory memory, ulong headers, ulong count)
+    private static ulong FindDynamic(WordReader read, ulong headers, ulong count)
     {
         ulong bias = 0;
         ulong dynamic = 0;
         for (ulong i = 0; i < count; i++)
         {
             ulong header = unchecked(headers + (i * ProgramHeaderBytes));
-            if (!memory.TryRead(header, out uint type) || !memory.TryRead(unchecked(header + 16), out ulong address))
+            if (!read(header, out ulong type) || !read(unchecked(header + 16), out ulong address))
             {
                 break;
             }
 
-            if (type == ProgramHeaderTable)
+            if ((uint)(type & uint.MaxValue) == ProgramHeaderTable)
             {
                 bias = unchecked(headers - address);
             }
-            else if (type == Dynamic)
+            else if ((uint)(type & uint.MaxValue) == Dynamic)
             {
                 dynamic = address;
             }
@@ -84,28 +88,28 @@ internal static class DebuggerPages
         return dynamic == 0 ? 0 : unchecked(bias + dynamic);
     }
 
-    private static ulong FindDebug(ProcessMemory memory, ulong dynamic)
+    private static ulong FindDebug(WordReader read, ulong dynamic)
     {
         for (int i = 0; i < MostDynamicEntries && dynamic != 0; i++, dynamic = unchecked(dynamic + 16))
         {
-            if (!memory.TryRead(dynamic, out ulong tag) || tag == 0)
+            if (!read(dynamic, out ulong tag) || tag == 0)
             {
                 break;
             }
 
             if (tag == Debug)
             {
-                return memory.TryRead(unchecked(dynamic + 8), out ulong value) ? value : 0;
+                return read(unchecked(dynamic + 8), out ulong value) ? value : 0;
             }
         }
 
         return 0;
     }
 
-    private static void WalkLinkMap(ProcessMemory memory, ulong debug, HashSet<ulong> pages)
+    private static void WalkLinkMap(WordReader read, ulong debug, HashSet<ulong> pages)
     {
         Add(pages, debug, 40);
-        if (debug == 0 || !memory.TryRead(unchecked(debug + 8), out ulong map))
+        if (debug == 0 || !read(unchecked(debug + 8), out ulong map))
         {
             return;
         }
@@ -113,8 +117,8 @@ internal static class DebuggerPages
         for (int i = 0; i < MostObjects && map != 0; i++)
         {
             Add(pages, map, 40);
-            if (!memory.TryRead(unchecked(map + 8), out ulong name) || !memory.TryRead(unchecked(map + 16), out ulong dynamic)
-                || !memory.TryRead(unchecked(map + 24), out ulong next))
+            if (!read(unchecked(map + 8), out ulong name) || !read(unchecked(map + 16), out ulong dynamic)
+                || !read(unchecked(map + 24), out ulong next))
             {
                 return;
             }
@@ -136,5 +140,20 @@ internal static class DebuggerPages
         {
             pages.Add(page);
         }
+    }
+}
+
+/// <summary>Reads eight bytes of a target; false where not all of them are readable.</summary>
+internal delegate bool WordReader(ulong address, out ulong value);
+
+/// <summary>Words through a descriptor of the target's memory.</summary>
+internal sealed class MemFileWords(SafeFileHandle memory)
+{
+    internal bool TryRead(ulong address, out ulong value)
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(ulong)];
+        bool whole = address <= long.MaxValue && MemFile.Read(memory, new RemoteAddress(address), bytes, out _) == bytes.Length;
+        value = whole ? BinaryPrimitives.ReadUInt64LittleEndian(bytes) : 0;
+        return whole;
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Corelift.Linux;
 using Corelift.Linux.Procfs;
 using Corelift.Linux.Processes;
@@ -44,7 +43,7 @@ internal sealed class MappedFiles : IDisposable
 
         try
         {
-            SafeFileHandle file = _directory.OpenForReading(string.Create(CultureInfo.InvariantCulture, $"root{vma.Name}"));
+            SafeFileHandle file = _directory.OpenMappedFile(vma.Name);
             if (FileIdentity.Of(file) is { } identity && identity.Inode == vma.Inode)
             {
                 return file;

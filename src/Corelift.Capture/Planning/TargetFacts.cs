@@ -97,7 +97,7 @@ internal sealed class TargetFacts
             {
                 CoredumpFilter = ReadFilter(source),
                 IsCoreClr = vmas.Any(v => v.Vma.Name.EndsWith("/libcoreclr.so", StringComparison.Ordinal)),
-                CanOpenMem = CanOpen(source, "mem"),
+                CanOpenMem = source.CanOpenMemory(),
             };
         }
         catch (SyscallException failure) when (failure.IsTaskGone)
@@ -193,19 +193,6 @@ internal sealed class TargetFacts
         catch (SyscallException)
         {
             return UsualFilter; // refused, or not there: a live task's directory has none once the leader has ended
-        }
-    }
-
-    private static bool CanOpen(ProcessDirectory directory, string name)
-    {
-        try
-        {
-            using Microsoft.Win32.SafeHandles.SafeFileHandle file = directory.OpenForReading(name);
-            return true;
-        }
-        catch (SyscallException failure) when (failure.IsDenied)
-        {
-            return false;
         }
     }
 }

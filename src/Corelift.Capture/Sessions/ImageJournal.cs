@@ -75,8 +75,18 @@ internal sealed class ImageJournal
         return images;
     }
 
+    /// <summary>Whether a target has a dead image of this number: nothing else is reaped for anybody.</summary>
+    /// <param name="target">The target.</param>
+    /// <param name="pidInTarget">The image's pid in the target's pid namespace.</param>
+    internal static bool IsDeadImage(ProcessRef target, int pidInTarget)
+    {
+        var dead = new List<int>();
+        _ = FindImages(target, dead, onlyDead: true);
+        return dead.Contains(pidInTarget);
+    }
+
     /// <returns>Whether one is still alive.</returns>
-    private static bool FindImages(ProcessRef target, List<int> dead)
+    private static bool FindImages(ProcessRef target, List<int> images, bool onlyDead = false)
     {
         bool alive = false;
         foreach (int pid in ProcessTable.ListPids())
@@ -85,11 +95,11 @@ internal sealed class ImageJournal
             {
                 using ProcessDirectory directory = ProcessDirectory.Open(pid);
                 TaskStat stat = directory.ReadStat();
-                if (stat.ParentPid == target.Pid && stat.ExitSignal == 0)
+                if (stat.ParentPid == target.Pid && stat.ExitSignal == 0 && (stat.IsZombie || !onlyDead))
                 {
                     TaskStatus status = directory.ReadStatus();
                     alive |= !stat.IsZombie;
-                    dead.Add(status.NamespaceTids.Count > 0 ? status.NamespaceTids[^1] : pid);
+                    images.Add(status.NamespaceTids.Count > 0 ? status.NamespaceTids[^1] : pid);
                 }
             }
             catch (SyscallException)

@@ -6,20 +6,24 @@ namespace Corelift.Capture.Sessions;
 /// <summary>Processes that must never be stopped: two that trace each other cannot even be killed.</summary>
 internal static class OwnProcesses
 {
+    /// <summary>The supervisor looks once more itself; this says it in words.</summary>
     /// <exception cref="CaptureException">The pid is the agent's, one of its workers', or one of its ancestors'.</exception>
-    internal static void ThrowIfOwn(int pid)
+    internal static void ThrowIfOwn(int pid, int supervisor)
     {
-        if (pid == Environment.ProcessId || ParentOf(pid) == Environment.ProcessId)
+        foreach (int own in (ReadOnlySpan<int>)[Environment.ProcessId, supervisor])
         {
-            throw new CaptureException(CaptureFailure.OwnProcess, $"{pid} is the agent itself or one of its workers, which it must not stop");
-        }
-
-        int ancestor = ParentOf(Environment.ProcessId);
-        for (int depth = 0; ancestor > 0 && depth < 256; depth++, ancestor = ParentOf(ancestor))
-        {
-            if (ancestor == pid)
+            if (pid == own || ParentOf(pid) == own)
             {
-                throw new CaptureException(CaptureFailure.OwnProcess, $"{pid} is an ancestor of the agent, which it must not stop");
+                throw new CaptureException(CaptureFailure.OwnProcess, $"{pid} is the agent itself or one of its workers, which it must not stop");
+            }
+
+            int ancestor = ParentOf(own);
+            for (int depth = 0; ancestor > 0 && depth < 256; depth++, ancestor = ParentOf(ancestor))
+            {
+                if (ancestor == pid)
+                {
+                    throw new CaptureException(CaptureFailure.OwnProcess, $"{pid} is an ancestor of the agent, which it must not stop");
+                }
             }
         }
     }

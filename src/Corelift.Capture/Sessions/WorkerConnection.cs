@@ -1,5 +1,6 @@
 #pragma warning disable CA2000 // What is made here is owned by the session, lease or channel that it goes to.
 using System.Threading.Channels;
+using Corelift.Capture.Supervision;
 using Corelift.Capture.Worker;
 using Corelift.Linux;
 using Corelift.Linux.Processes;
@@ -8,7 +9,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Corelift.Capture.Sessions;
 
 /// <summary>
-/// A running worker seen from the agent: its messages, and the deadline of its stop enforced from outside. Killing it is the
+/// A running worker seen from the front end: its messages, and the deadline of its stop enforced from outside. Killing it is the
 /// resume that always works.
 /// </summary>
 internal sealed class WorkerConnection : IAsyncDisposable
@@ -16,17 +17,17 @@ internal sealed class WorkerConnection : IAsyncDisposable
     private const long GraceNanoseconds = 50_000_000;
     private static readonly TimeSpan s_patienceAtEnd = TimeSpan.FromSeconds(5);
 
-    private readonly ChildProcess _process;
+    private readonly RemoteWorker _process;
     private readonly MessageSocket _socket;
     private readonly Channel<WorkerMessageIn> _messages = Channel.CreateUnbounded<WorkerMessageIn>();
     private readonly Timer _killer;
     private volatile bool _killedByDeadline;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private WorkerConnection(ChildProcess process, MessageSocket socket)
+    private WorkerConnection(RemoteWorker process)
     {
         _process = process;
-        _socket = socket;
+        _socket = process.Socket;
         _killer = new Timer(_ => KillForDeadline(), null, Timeout.Infinite, Timeout.Infinite);
         new Thread(Receive, 128 * 1024) { IsBackground = true, Name = "worker-messages" }.Start();
     }
@@ -37,29 +38,11 @@ internal sealed class WorkerConnection : IAsyncDisposable
     /// <summary>Its pid.</summary>
     internal int Pid => _process.Pid;
 
-    /// <summary>Starts a worker and sends its request.</summary>
-    internal static WorkerConnection Start(
-        string executable, WorkerRequest request, SafeFileHandle? spoolFile = null, SafeFileHandle? quiesceJournal = null)
-    {
-        (MessageSocket ours, MessageSocket theirs) = MessageSocket.CreatePair();
-        try
-        {
-            ChildProcess process = ChildProcess.Start(executable, [executable, "worker"], theirs);
-            theirs.Dispose();
-            var connection = new WorkerConnection(process, ours);
-            request.HasSpoolFile = spoolFile is null ? 0 : 1;
-            request.Quiesces = quiesceJournal is null ? 0 : 1;
-            SafeFileHandle?[] files = [spoolFile, quiesceJournal];
-            _ = ours.TrySend(WorkerMessage.ToBytes(ref request), files.OfType<SafeFileHandle>().ToArray());
-            return connection;
-        }
-        catch
-        {
-            ours.Dispose();
-            theirs.Dispose();
-            throw;
-        }
-    }
+    /// <summary>Has the supervisor start a worker for a request.</summary>
+    /// <exception cref="CaptureException">It does not; nothing was touched.</exception>
+    internal static async Task<WorkerConnection> StartAsync(
+        SupervisorConnection supervisor, WorkerRequest request, SafeFileHandle? spoolFile = null) =>
+        new(await supervisor.StartWorkerAsync(request, spoolFile).ConfigureAwait(false));
 
     /// <summary>The next message; those about the deadline are not shown.</summary>
     /// <exception cref="CaptureException">The worker failed, and said why, overran its budget, or ended without a word (WorkerLost).</exception>
@@ -75,12 +58,13 @@ internal sealed class WorkerConnection : IAsyncDisposable
             }
         }
 
-        throw _killedByDeadline || _process.ExitStatus == WorkerClock.Overran
+        WorkerEnd end = await _process.Ended.ConfigureAwait(false);
+        throw _killedByDeadline || end.Overran || ChildProcess.ExitStatusOf(end.WaitStatus) == WorkerClock.Overran
             ? new CaptureException(
                 CaptureFailure.StopBudgetOverrun, "the stop overran its budget, and the worker was ended: every thread runs again; raise the budget or try later")
             : new CaptureException(
                 CaptureFailure.WorkerLost,
-                $"the worker that held the target ended unexpectedly ({_process.DescribeEnd()}), and the target runs: see the agent's log, and try again");
+                $"the worker that held the target ended unexpectedly ({ChildProcess.Describe(end.WaitStatus)}), and the target runs: see the agent's log, and try again");
     }
 
     /// <summary>Sends a command; false where the worker has gone.</summary>
@@ -129,11 +113,7 @@ internal sealed class WorkerConnection : IAsyncDisposable
             // The socket broke; the worker is on its way out.
         }
 
-        while (!_process.TryReap())
-        {
-            MonotonicClock.Relax(1_000_000);
-        }
-
+        _ = _process.Ended.Wait(Timeout.Infinite);
         _messages.Writer.TryComplete();
         _ended.TrySetResult();
     }

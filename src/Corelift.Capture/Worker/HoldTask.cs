@@ -50,7 +50,8 @@ internal static class HoldTask
             Interrupt = target.InterruptNanoseconds,
             Registers = target.RegistersNanoseconds,
         };
-        long deadline = MonotonicClock.Nanoseconds + request.HoldNanoseconds;
+        long latest = MonotonicClock.Nanoseconds + request.MostHoldNanoseconds;
+        long deadline = Math.Min(MonotonicClock.Nanoseconds + request.HoldNanoseconds, latest);
         clock.StopBegins(deadline);
         target.Session.LowerPriority();
         using (SharedBuffer report = CaptureReport.Write(header, new ReportParts(maps, auxv, [], []), new ExtentList()))
@@ -71,7 +72,7 @@ internal static class HoldTask
         {
             if (command.Kind == WorkerCommandKind.KeepAlive)
             {
-                deadline = MonotonicClock.Nanoseconds + command.Value;
+                deadline = Math.Min(MonotonicClock.Nanoseconds + Math.Clamp(command.Value, 0, request.MostHoldNanoseconds), latest);
                 clock.StopBegins(deadline);
             }
             else

@@ -1,4 +1,5 @@
 using Corelift.Capture.Planning;
+using Corelift.Capture.Sessions;
 using Corelift.Linux;
 using Corelift.Linux.Procfs;
 using Corelift.Linux.Processes;
@@ -17,7 +18,9 @@ internal static class ReapTask
 
     internal static void Run(WorkerRequest request, WorkerReplies replies, WorkerClock clock)
     {
-        replies.Released(0, Reap(request.Pid, request.StartTimeTicks, request.ImagePid, clock));
+        // A front end may have been taken over: the target's own children are not for it to reap.
+        bool isThere = ImageJournal.IsDeadImage(new ProcessRef(request.Pid, request.StartTimeTicks), request.ImagePid);
+        replies.Released(0, isThere ? Reap(request.Pid, request.StartTimeTicks, request.ImagePid, clock) : string.Empty);
     }
 
     /// <returns>Empty where the image is gone, or why it is not.</returns>

@@ -5,8 +5,8 @@ namespace Corelift.Capture.Worker;
 
 /// <summary>
 /// The worker's own enforcement of its stop budget, on a thread beside the tracer: past the deadline and a grace it ends the
-/// process, and the kernel lets every task of the target run. It does the same soon after the agent has gone. The agent is
-/// told of each deadline, and enforces it from outside.
+/// process, and the kernel lets every task of the target run. It does the same soon after the front end or the supervisor has
+/// gone. Both are told of each deadline, and enforce it from outside.
 /// </summary>
 internal sealed class WorkerClock
 {
@@ -21,16 +21,18 @@ internal sealed class WorkerClock
     private const long GraceWithoutAgentStopped = 50_000_000;
 
     private readonly MessageSocket _agent;
+    private readonly MessageSocket _supervisor;
     private long _deadline = long.MaxValue;
     private TraceSession? _session;
 
-    internal WorkerClock(MessageSocket agent)
+    internal WorkerClock(MessageSocket agent, MessageSocket supervisor)
     {
         _agent = agent;
+        _supervisor = supervisor;
         new Thread(Run, 256 * 1024) { IsBackground = true, Name = "worker-clock" }.Start();
     }
 
-    /// <summary>Whether the agent has gone: whatever is under way is to be ended.</summary>
+    /// <summary>Whether the front end or the supervisor has gone: whatever is under way is to be ended.</summary>
     internal bool IsAgentGone { get; private set; }
 
     /// <summary>Watches a session: frees an execve that waits for tasks which it holds.</summary>
@@ -50,7 +52,11 @@ internal sealed class WorkerClock
         Tell(new WorkerReply { Kind = WorkerReplyKind.StopEnds });
     }
 
-    private void Tell(WorkerReply reply) => _ = _agent.TrySend(WorkerMessage.ToBytes(ref reply));
+    private void Tell(WorkerReply reply)
+    {
+        _ = _supervisor.TrySend(WorkerMessage.ToBytes(ref reply)); // first: it always reads
+        _ = _agent.TrySend(WorkerMessage.ToBytes(ref reply));
+    }
 
     private void Run()
     {
@@ -67,7 +73,7 @@ internal sealed class WorkerClock
             }
 
             Volatile.Read(ref _session)?.ReapForExec(now);
-            if (!IsAgentGone && _agent.IsPeerGone)
+            if (!IsAgentGone && (_agent.IsPeerGone || _supervisor.IsPeerGone))
             {
                 IsAgentGone = true;
                 agentGoneAt = now;

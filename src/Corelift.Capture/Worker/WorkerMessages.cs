@@ -19,6 +19,12 @@ internal enum WorkerTask
 
     /// <summary>Begin to track what a target writes, then, when told to, stop it and take what it wrote.</summary>
     Precopy = 4,
+
+    /// <summary>Give a target its schedules back, from the journal of a worker that was killed. Supervisors alone ask for it.</summary>
+    Restore = 5,
+
+    /// <summary>Nothing: to see whether a worker can be started.</summary>
+    Nothing = 6,
 }
 
 /// <summary>First message to a worker; fixed layout, both ends are the same binary.</summary>
@@ -36,6 +42,9 @@ internal struct WorkerRequest
     internal long SpoolLimitBytes;
     internal int ImagePid;
     internal int HasSpoolFile;
+
+    /// <summary>Most time that the target can be held in all, whatever is asked for later; the supervisor's to say.</summary>
+    internal long MostHoldNanoseconds;
 
     /// <summary>Whether to quiesce: the last descriptor is then the journal of schedules.</summary>
     internal int Quiesces;

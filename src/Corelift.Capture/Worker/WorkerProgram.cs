@@ -1,13 +1,14 @@
 using Corelift.Linux;
 using Corelift.Linux.Processes;
 using Corelift.Linux.Ptrace;
+using Corelift.Linux.Scheduling;
 using Microsoft.Win32.SafeHandles;
 
 namespace Corelift.Capture.Worker;
 
 /// <summary>
-/// The process that holds a target: started for one stop or capture, with its end of a socket to the agent as descriptor 3.
-/// Its death, at any moment, is a resume.
+/// The process that holds a target: started for one stop or capture, with its end of a socket to the front end as descriptor 3.
+/// The first message on it is the supervisor's: the request, with a socket to the supervisor. Its death, at any moment, is a resume.
 /// </summary>
 public static class WorkerProgram
 {
@@ -33,19 +34,30 @@ public static class WorkerProgram
             return 2;
         }
 
-        if (!WorkerMessage.TryRead(message[..length], out WorkerRequest request))
+        if (!WorkerMessage.TryRead(message[..length], out WorkerRequest request) || descriptors.Count == 0)
         {
             return 2;
         }
 
-        var clock = new WorkerClock(agent);
-        var replies = new WorkerReplies(agent) { QuiesceJournal = request.Quiesces != 0 && descriptors.Count > 0 ? descriptors[^1] : null };
+        using var supervisor = new MessageSocket(descriptors[0]);
+        if (request.Task == WorkerTask.Restore)
+        {
+            return descriptors.Count > 1 && QuiesceJournal.Restore(descriptors[^1]) is var restored and > 0 ? Restored(agent, restored) : 0;
+        }
+
+        if (request.Task == WorkerTask.Nothing)
+        {
+            return 0;
+        }
+
+        var clock = new WorkerClock(agent, supervisor);
+        var replies = new WorkerReplies(agent) { QuiesceJournal = request.Quiesces != 0 && descriptors.Count > 1 ? descriptors[^1] : null };
         try
         {
             switch (request.Task)
             {
                 case WorkerTask.Capture:
-                    CaptureTask.Run(request, replies, clock, request.HasSpoolFile != 0 && descriptors.Count > 0 ? descriptors[0] : null);
+                    CaptureTask.Run(request, replies, clock, request.HasSpoolFile != 0 && descriptors.Count > 1 ? descriptors[1] : null);
                     break;
                 case WorkerTask.Stop:
                     HoldTask.Run(request, replies, clock);
@@ -88,5 +100,11 @@ public static class WorkerProgram
         }
 
         return 1;
+    }
+
+    private static int Restored(MessageSocket agent, int count)
+    {
+        new WorkerReplies(agent).Released(count);
+        return 0;
     }
 }

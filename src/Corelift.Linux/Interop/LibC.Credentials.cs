@@ -51,6 +51,8 @@ internal struct StatxInfo
     internal const int NoFollow = 0x100; // AT_SYMLINK_NOFOLLOW
     internal const int FileTypeBits = 0xf000; // S_IFMT
     internal const int SocketType = 0xc000; // S_IFSOCK
+    internal const int RegularType = 0x8000; // S_IFREG
+    internal const int EmptyPath = 0x1000; // AT_EMPTY_PATH
 
     [FieldOffset(0)]
     internal uint Mask;

@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-using System.Text;
 using Corelift.Linux.Interop;
 
 namespace Corelift.Linux.Processes;
@@ -12,6 +10,7 @@ public sealed unsafe class ChildProcess
 {
     private const int SpawnActionsBytes = 256;      // posix_spawn_file_actions_t is 80 bytes in glibc
     private const int SigKill = 9;
+    private const int SigTerm = 15;
     private const int NoHang = 1;                   // WNOHANG
 
     private readonly Lock _lock = new();
@@ -23,8 +22,8 @@ public sealed unsafe class ChildProcess
     /// <summary>Its pid; not reused before it was reaped by <see cref="TryReap"/>.</summary>
     public int Pid { get; }
 
-    /// <summary>Its exit status, or -1 where it was killed by a signal or was not reaped yet.</summary>
-    public int ExitStatus => _reaped && _status >= 0 && (_status & 0x7F) == 0 ? (_status >> 8) & 0xFF : -1;
+    /// <summary>How it ended, as wait4(2) says it; -1 where it was not reaped yet, or its end was not seen.</summary>
+    public int WaitStatus => _reaped ? _status : -1;
 
     /// <summary>Starts a program with <paramref name="socket"/> as its descriptor 3, and this process's environment.</summary>
     /// <exception cref="SyscallException">It could not be started.</exception>
@@ -32,22 +31,36 @@ public sealed unsafe class ChildProcess
     {
         byte* actions = stackalloc byte[SpawnActionsBytes];
         _ = LibC.SpawnActionsInit(actions);
-        byte** argv = ToArray(arguments);
-        byte** environment = ToArray(EnvironmentStrings());
+        using var texts = new NativeStrings(arguments);
+        using var environment = NativeStrings.OfEnvironment();
         try
         {
             // A descriptor that is 3 already would keep its close-on-exec flag; adddup2 onto itself clears it (POSIX 2024, glibc 2.29).
             _ = LibC.SpawnActionsAddDup2(actions, (int)socket.Handle.DangerousGetHandle(), 3);
-            int result = LibC.PosixSpawn(out int pid, path, actions, null, argv, environment);
+            int result = LibC.PosixSpawn(out int pid, path, actions, null, texts.Array, environment.Array);
             return result == 0 ? new ChildProcess(pid) : throw new SyscallException("posix_spawn", 0, (Errno)result);
         }
         finally
         {
             _ = LibC.SpawnActionsDestroy(actions);
-            FreeArray(argv);
-            FreeArray(environment);
         }
     }
+
+    /// <summary>The same, for a child that never has a capability, whoever owns the program and whatever its file's capabilities.</summary>
+    /// <exception cref="SyscallException">It could not be started, or not so.</exception>
+    public static ChildProcess StartWithoutCapabilities(string path, IReadOnlyList<string> arguments, MessageSocket socket) =>
+        Privileges.OnBareThread(() => Start(path, arguments, socket));
+
+    /// <summary>Exit status of a wait status; -1 where a signal killed the process or its end was not seen.</summary>
+    public static int ExitStatusOf(int waitStatus) => waitStatus >= 0 && (waitStatus & 0x7F) == 0 ? (waitStatus >> 8) & 0xFF : -1;
+
+    /// <summary>A wait status in a few words.</summary>
+    public static string Describe(int waitStatus) => waitStatus switch
+    {
+        < 0 => "its end was not seen",
+        _ when ExitStatusOf(waitStatus) >= 0 => $"exit status {ExitStatusOf(waitStatus)}",
+        _ => $"killed by signal {waitStatus & 0x7F}",
+    };
 
     /// <summary>Sends SIGKILL, unless it was reaped already.</summary>
     public void Kill()
@@ -57,6 +70,18 @@ public sealed unsafe class ChildProcess
             if (!_reaped)
             {
                 _ = LibC.Kill(Pid, SigKill);
+            }
+        }
+    }
+
+    /// <summary>Sends SIGTERM, unless it was reaped already.</summary>
+    public void Terminate()
+    {
+        lock (_lock)
+        {
+            if (!_reaped)
+            {
+                _ = LibC.Kill(Pid, SigTerm);
             }
         }
     }
@@ -74,47 +99,5 @@ public sealed unsafe class ChildProcess
 
             return _reaped;
         }
-    }
-
-    /// <summary>How it ended, in a few words; after <see cref="TryReap"/> said that it has.</summary>
-    public string DescribeEnd() => _status switch
-    {
-        < 0 => "its end was not seen",
-        _ when ExitStatus >= 0 => $"exit status {ExitStatus}",
-        _ => $"killed by signal {_status & 0x7F}",
-    };
-
-    private static List<string> EnvironmentStrings()
-    {
-        var list = new List<string>();
-        foreach (System.Collections.DictionaryEntry entry in Environment.GetEnvironmentVariables())
-        {
-            list.Add($"{entry.Key}={entry.Value}");
-        }
-
-        return list;
-    }
-
-    private static byte** ToArray(IReadOnlyList<string> strings)
-    {
-        byte** array = (byte**)NativeMemory.AllocZeroed((nuint)(strings.Count + 1), (nuint)sizeof(byte*));
-        for (int i = 0; i < strings.Count; i++)
-        {
-            int length = Encoding.UTF8.GetByteCount(strings[i]);
-            array[i] = (byte*)NativeMemory.AllocZeroed((nuint)length + 1);
-            Encoding.UTF8.GetBytes(strings[i], new Span<byte>(array[i], length));
-        }
-
-        return array;
-    }
-
-    private static void FreeArray(byte** array)
-    {
-        for (int i = 0; array[i] is not null; i++)
-        {
-            NativeMemory.Free(array[i]);
-        }
-
-        NativeMemory.Free(array);
     }
 }

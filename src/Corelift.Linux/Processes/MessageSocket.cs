@@ -5,7 +5,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Corelift.Linux.Processes;
 
 /// <summary>
-/// One end of a socketpair(2) of type SOCK_SEQPACKET: whole messages, each with up to <see cref="MaxDescriptors"/>
+/// One end of a connection of type SOCK_SEQPACKET, of a socketpair(2) or of <see cref="MessageListener"/>: whole messages, each with up to <see cref="MaxDescriptors"/>
 /// descriptors (unix(7), SCM_RIGHTS). Blocking; one sender and one receiver at a time.
 /// </summary>
 public sealed unsafe class MessageSocket : IDisposable
@@ -18,6 +18,7 @@ public sealed unsafe class MessageSocket : IDisposable
     private const int SolSocket = 1;                // SOL_SOCKET
     private const int Rights = 1;                   // SCM_RIGHTS
     private const int NoSignal = 0x4000;            // MSG_NOSIGNAL
+    private const int DontWait = 0x40;              // MSG_DONTWAIT
     private const int CloseOnExec = 0x40000000;     // MSG_CMSG_CLOEXEC
     private const short ReadableOrGone = 0x1 | 0x10 | 0x8; // POLLIN | POLLHUP | POLLERR
 
@@ -45,7 +46,14 @@ public sealed unsafe class MessageSocket : IDisposable
     /// <summary>Sends one message.</summary>
     /// <returns>False where the other end has gone.</returns>
     /// <exception cref="SyscallException">Any other failure.</exception>
-    public bool TrySend(ReadOnlySpan<byte> message, params ReadOnlySpan<SafeFileHandle> descriptors)
+    public bool TrySend(ReadOnlySpan<byte> message, params ReadOnlySpan<SafeFileHandle> descriptors) => Send(message, descriptors, 0);
+
+    /// <summary>Sends one message, or none where the other end does not take what it was sent before.</summary>
+    /// <returns>False where the other end has gone, or does not read.</returns>
+    /// <exception cref="SyscallException">Any other failure.</exception>
+    public bool TrySendNow(ReadOnlySpan<byte> message, params ReadOnlySpan<SafeFileHandle> descriptors) => Send(message, descriptors, DontWait);
+
+    private bool Send(ReadOnlySpan<byte> message, ReadOnlySpan<SafeFileHandle> descriptors, int flags)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(descriptors.Length, MaxDescriptors);
         byte* control = stackalloc byte[sizeof(CmsgHdr) + (MaxDescriptors * sizeof(int))];
@@ -66,14 +74,14 @@ public sealed unsafe class MessageSocket : IDisposable
                 header.ControlLength = (nuint)((length + 7) & ~7);
             }
 
-            if (LibC.Sendmsg((int)_handle.DangerousGetHandle(), &header, NoSignal) >= 0)
+            if (LibC.Sendmsg((int)_handle.DangerousGetHandle(), &header, NoSignal | flags) >= 0)
             {
                 return true;
             }
         }
 
         var failure = SyscallException.FromLastError("sendmsg", 0);
-        return failure.Errno is Errno.BrokenPipe or Errno.ConnectionReset ? false : throw failure;
+        return failure.Errno is Errno.BrokenPipe or Errno.ConnectionReset or Errno.TryAgain ? false : throw failure;
     }
 
     /// <summary>Receives one message, waiting for it.</summary>
@@ -124,6 +132,40 @@ public sealed unsafe class MessageSocket : IDisposable
         return LibC.Poll(&poll, 1, timeoutMilliseconds) > 0 && (poll.Returned & ReadableOrGone) != 0;
     }
 
+    /// <summary>Waits until one of several has a message or has lost its other end.</summary>
+    /// <param name="sockets">At most 4096.</param>
+    /// <param name="isReady">Receives for each whether it is ready.</param>
+    /// <param name="timeoutMilliseconds">Longest wait; -1 waits for ever.</param>
+    public static void WaitAny(ReadOnlySpan<MessageSocket> sockets, Span<bool> isReady, int timeoutMilliseconds)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(sockets.Length, 4096);
+        PollFd* polls = stackalloc PollFd[sockets.Length];
+        for (int i = 0; i < sockets.Length; i++)
+        {
+            polls[i] = new PollFd { Descriptor = (int)sockets[i]._handle.DangerousGetHandle(), Events = 1 };
+        }
+
+        int count = LibC.Poll(polls, (nuint)sockets.Length, timeoutMilliseconds);
+        for (int i = 0; i < sockets.Length; i++)
+        {
+            isReady[i] = count > 0 && (polls[i].Returned & ReadableOrGone) != 0;
+        }
+    }
+
+    /// <summary>The process at the other end as it was when the connection was made (SO_PEERCRED); pid 0 outside our pid namespace.</summary>
+    /// <exception cref="SyscallException">The kernel does not say.</exception>
+    public (int Pid, uint Uid) Peer
+    {
+        get
+        {
+            PeerCredential peer;
+            uint length = (uint)sizeof(PeerCredential);
+            return LibC.Getsockopt((int)_handle.DangerousGetHandle(), SolSocket, PeerCredential.Option, &peer, &length) == 0
+                ? (peer.Pid, peer.Uid)
+                : throw SyscallException.FromLastError("getsockopt(SO_PEERCRED)", 0);
+        }
+    }
+
     /// <summary>Whether the other end has gone.</summary>
     public bool IsPeerGone
     {
@@ -134,8 +176,30 @@ public sealed unsafe class MessageSocket : IDisposable
         }
     }
 
-    /// <summary>Ends both directions, so that a receiver on another thread returns; the descriptor stays until Dispose.</summary>
-    public void Shutdown() => _ = LibC.Shutdown((int)_handle.DangerousGetHandle(), 2);
+    /// <summary>
+    /// Ends both directions, so that a receiver on another thread returns; the descriptor stays until Dispose. Nothing happens
+    /// after that.
+    /// </summary>
+    public void Shutdown()
+    {
+        bool isHeld = false;
+        try
+        {
+            _handle.DangerousAddRef(ref isHeld);
+            _ = LibC.Shutdown((int)_handle.DangerousGetHandle(), 2);
+        }
+        catch (ObjectDisposedException)
+        {
+            // Closed by another thread.
+        }
+        finally
+        {
+            if (isHeld)
+            {
+                _handle.DangerousRelease();
+            }
+        }
+    }
 
     /// <summary>Closes this end.</summary>
     public void Dispose() => _handle.Dispose();

@@ -9,15 +9,16 @@ namespace Corelift.Linux.Procfs;
 /// number: once the task has gone, every read fails, and a process that got the same pid is never mixed in. An execve
 /// does not end it.
 /// </summary>
-public sealed class ProcessDirectory : IDisposable
+public sealed partial class ProcessDirectory : IDisposable
 {
     private readonly SafeFileHandle _directory;
 
-    private ProcessDirectory(SafeFileHandle directory, int pid, int tid)
+    private ProcessDirectory(SafeFileHandle directory, int pid, int tid, ulong processStart = 0)
     {
         _directory = directory;
         Pid = pid;
         Tid = tid;
+        _processStart = processStart;
     }
 
     /// <summary>The number it was opened by. A tid that is no pid can be opened, too: compare Tgid in its status.</summary>
@@ -48,7 +49,7 @@ public sealed class ProcessDirectory : IDisposable
         int descriptor = LibC.OpenAt(_directory, path, OpenFlags.Path | OpenFlags.Directory | OpenFlags.CloseOnExec);
         return descriptor < 0
             ? throw SyscallException.FromLastError("openat(/proc/PID/task/TID)", tid)
-            : new ProcessDirectory(new SafeFileHandle(descriptor, ownsHandle: true), Pid, tid);
+            : new ProcessDirectory(new SafeFileHandle(descriptor, ownsHandle: true), Pid, tid, s_gatedFiles is null ? 0 : ProcessStartTicks);
     }
 
     /// <summary>Reads a whole file into an array of its own.</summary>
@@ -99,6 +100,11 @@ public sealed class ProcessDirectory : IDisposable
         }
     }
 
+    /// <summary>Reads a small file whose text the kernel gives only to a reader who may trace.</summary>
+    /// <inheritdoc cref="ReadFile(string, ProcfsBuffer, ProcfsLimits?)"/>
+    internal ReadOnlySpan<byte> ReadGatedFile(string name, ProcfsBuffer buffer) =>
+        s_gatedFiles?.TryReadText(this, name) is { } text ? text : ReadFile(name, buffer);
+
     /// <summary>Reads at most <paramref name="destination"/>'s length from the beginning of a file.</summary>
     /// <returns>Bytes read; all of the file where fewer than the length.</returns>
     /// <exception cref="SyscallException">The task has gone (ESRCH, ENOENT), or reading is refused.</exception>
@@ -137,15 +143,24 @@ public sealed class ProcessDirectory : IDisposable
     /// <exception cref="SyscallException">
     /// The task has gone, has no such link (ENOENT: a kernel thread's exe), or reading is refused.
     /// </exception>
-    public unsafe string ReadLink(string name, ProcfsLimits? limits = null)
+    public string ReadLink(string name, ProcfsLimits? limits = null) => ProcfsText.Decode(ReadLinkBytes(name, limits));
+
+    /// <summary>The same as the kernel's bytes.</summary>
+    /// <inheritdoc cref="ReadLink"/>
+    public unsafe byte[] ReadLinkBytes(string name, ProcfsLimits? limits = null)
     {
+        if (s_gatedFiles?.TryReadText(this, name) is { } gated)
+        {
+            return gated;
+        }
+
         Span<byte> text = stackalloc byte[Math.Min((limits ?? ProcfsLimits.Default).MaxLinkBytes, 64 * 1024)];
         fixed (byte* start = text)
         {
             nint length = LibC.ReadLinkAt(_directory, name, start, (nuint)text.Length);
             return length < 0
                 ? throw SyscallException.FromLastError($"readlinkat(/proc/PID/{name})", Tid)
-                : ProcfsText.Decode(text[..(int)length]);
+                : text[..(int)length].ToArray();
         }
     }
 
@@ -190,6 +205,13 @@ public sealed class ProcessDirectory : IDisposable
     private int OpenFile(string name, OpenFlags flags)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
+        if (s_gatedFiles?.TryOpen(this, name) is { } gated)
+        {
+            int taken = (int)gated.DangerousGetHandle();
+            gated.SetHandleAsInvalid(); // the caller closes it
+            return taken;
+        }
+
         int descriptor = LibC.OpenAt(_directory, name, flags | OpenFlags.CloseOnExec);
         return descriptor < 0 ? throw SyscallException.FromLastError($"openat(/proc/PID/{name})", Tid) : descriptor;
     }

@@ -66,7 +66,7 @@ public static class ProcessFiles
     public static string ReadWaitChannel(this ProcessDirectory directory, int tid, ProcfsBuffer buffer)
     {
         ArgumentNullException.ThrowIfNull(directory);
-        string name = ProcfsText.Decode(directory.ReadFile(TaskPath(tid, "wchan"), buffer));
+        string name = ProcfsText.Decode(directory.ReadGatedFile(TaskPath(tid, "wchan"), buffer));
         return name == "0" ? string.Empty : name;
     }
 

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Globalization;
 using Corelift.Linux.Memory;
 using Corelift.Linux.Procfs;
 
@@ -125,7 +124,7 @@ public static class RemoteCodeFinder
 
         try
         {
-            return directory.OpenForReading(string.Create(CultureInfo.InvariantCulture, $"root{vma.Name}"));
+            return directory.OpenMappedFile(vma.Name);
         }
         catch (SyscallException)
         {

@@ -17,7 +17,7 @@ internal sealed class CoreliftPeer(string strategy) : Peer(strategy)
     internal override async Task<CaptureRun> CaptureAsync(BenchmarkRun run, LiveProcess target)
     {
         AgentProcess agent = await AgentAsync();
-        TimeSpan cpu = ProcessCpu.WithEndedChildren(agent.Pid);
+        TimeSpan cpu = CpuOf(agent);
         MemorySampler sampler = new(agent.Pid, s_sampling);
         (CommandResult result, string core) captured;
         await using (sampler)
@@ -25,7 +25,7 @@ internal sealed class CoreliftPeer(string strategy) : Peer(strategy)
             captured = await SnapshotAsync(run, agent, target.Pid, "--json");
         }
 
-        cpu = ProcessCpu.WithEndedChildren(agent.Pid) - cpu;
+        cpu = CpuOf(agent) - cpu;
         RequireWhole([captured.core], LeastBytes(target));
         SnapshotReport report = SnapshotReport.Parse(captured.result.Output);
         RequireStrategy(report);
@@ -44,6 +44,8 @@ internal sealed class CoreliftPeer(string strategy) : Peer(strategy)
     /// <summary>Runs the command; what it printed, and the core's path.</summary>
     internal async Task<(CommandResult Result, string Core)> SnapshotAsync(BenchmarkRun run, int pid, params string[] more) =>
         await SnapshotAsync(run, await AgentAsync(), pid, more);
+
+    private static TimeSpan CpuOf(AgentProcess agent) => ProcessCpu.WithEndedChildren(agent.Pid) + ProcessCpu.WithEndedChildren(agent.FrontEndPid);
 
     /// <inheritdoc/>
     public override async ValueTask DisposeAsync()

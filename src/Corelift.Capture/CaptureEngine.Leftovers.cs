@@ -1,0 +1,73 @@
+#pragma warning disable CA2000 // Disposed of by the await using.
+using Corelift.Capture.Sessions;
+using Corelift.Capture.Worker;
+using Corelift.Linux;
+
+namespace Corelift.Capture;
+
+/// <content>Having targets reap what a lost worker left.</content>
+public sealed partial class CaptureEngine
+{
+    /// <summary>A worker that did not say that all is released may have left a dead child of the target.</summary>
+    private async Task TidyAsync(ProcessRef target, bool clean)
+    {
+        if (clean)
+        {
+            _journal.Forget(target);
+        }
+        else
+        {
+            _ = await ReapLeftoversAsync(target).ConfigureAwait(false);
+        }
+    }
+
+    private static async Task<bool> ReleasedCleanlyAsync(WorkerConnection worker)
+    {
+        try
+        {
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+            while (true)
+            {
+                using WorkerMessageIn message = await worker.NextAsync(patience.Token).ConfigureAwait(false);
+                if (message.Reply.Kind == WorkerReplyKind.Released)
+                {
+                    return message.Reply.Text.Length == 0;
+                }
+            }
+        }
+        catch (Exception failure) when (failure is CaptureException or OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private async Task<string> ReapLeftoversAsync(ProcessRef target)
+    {
+        string reason = string.Empty;
+        foreach (int image in await ImageJournal.FindDeadImagesAsync(target).ConfigureAwait(false))
+        {
+            try
+            {
+                WorkerConnection worker = await WorkerConnection.StartAsync(
+                    _supervisor,
+                    new WorkerRequest { Task = WorkerTask.Reap, Pid = target.Pid, StartTimeTicks = target.StartTimeTicks, ImagePid = image }).ConfigureAwait(false);
+                await using (worker.ConfigureAwait(false))
+                {
+                    using WorkerMessageIn message = await worker.NextAsync(CancellationToken.None).ConfigureAwait(false);
+                    reason = message.Reply.Text;
+                }
+            }
+            catch (CaptureException failure)
+            {
+                reason = failure.Message;
+            }
+        }
+
+        if (reason.Length == 0)
+        {
+            _journal.Forget(target);
+        }
+
+        return reason;
+    }
+}
