@@ -40,6 +40,9 @@ internal static partial class AgentLog
     [LoggerMessage(10, LogLevel.Warning, "could not look for what an earlier agent left")]
     internal static partial void CleanUpFailed(this ILogger logger, Exception failure);
 
+    [LoggerMessage(15, LogLevel.Information, "every snapshot is sealed to {Count} keys: {Recipients}")]
+    internal static partial void SealsEverySnapshot(this ILogger logger, int count, string recipients);
+
     [LoggerMessage(20, LogLevel.Warning, "refused {Method} to {Peer}")]
     internal static partial void PeerRefused(this ILogger logger, string method, string peer);
 

@@ -21,6 +21,7 @@ internal static class AgentCommand
     private static readonly Option<string?> s_socketGroup = Text("--socket-group", "NAME|GID", "Group that may use the Unix sockets, beside root and the agent's own user");
     private static readonly Option<string?> s_spoolDirectory = Text("--spool-directory", "DIR", "Directory for copies that do not fit the memory spool; without it nothing is written to disk");
     private static readonly Option<string?> s_stateDirectory = Text("--state-directory", "DIR", "Directory that remembers captures for the agent after this one [default: the socket's]");
+    private static readonly Option<string?> s_sealTo = Text("--seal-to", "FILE", "Public keys of age, one a line: every snapshot is sealed to them, and nothing of a process's memory leaves unsealed");
     private static readonly Option<long> s_spoolBytes = Size("--spool-bytes", "Most memory for what strategy direct copies; 0 for a quarter of what is available");
     private static readonly Option<TimeSpan?> s_defaultStopBudget = Time("--default-stop-budget", "Longest stop where a call names none", DefaultStopSeconds);
     private static readonly Option<TimeSpan?> s_maxStopBudget = Time("--max-stop-budget", "Longest stop that a call can ask for", MaxStopSeconds);
@@ -81,6 +82,7 @@ internal static class AgentCommand
             MaxHold = result.GetValue(s_maxHold) ?? TimeSpan.FromSeconds(MaxHoldSeconds),
             MaxCaptures = result.GetValue(s_maxCaptures),
             Nice = result.GetValue(s_nice),
+            SealTo = SealToFile.Read(result.GetValue(s_sealTo)),
             JsonLog = result.GetValue(s_logFormat) == "json",
         };
     }
@@ -96,7 +98,7 @@ internal static class AgentCommand
         foreach (Option option in (Option[])
             [
                 s_listen, s_socketGroup, s_spoolBytes, s_spoolDirectory, s_stateDirectory, s_defaultStopBudget, s_maxStopBudget, s_maxLease, s_maxHold,
-                s_maxCaptures, s_nice, s_logFormat,
+                s_maxCaptures, s_nice, s_sealTo, s_logFormat,
             ])
         {
             root.Options.Add(option);

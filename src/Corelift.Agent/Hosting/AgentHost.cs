@@ -82,6 +82,7 @@ internal static class AgentHost
     {
         services.AddSingleton<ShutdownGate>();
         services.AddSingleton<ProcessDescriber>();
+        services.AddSingleton(new SealingRule(options.SealTo));
         services.AddSingleton<IPodDirectory, NoPodDirectory>();
         services.AddSingleton(_ => new CaptureEngine(ToEngine(options, features)));
         services.AddHostedService<EngineLifetime>();
@@ -197,6 +198,11 @@ internal static class AgentHost
         if (features.YamaPtraceScope == 3)
         {
             logger.YamaForbidsTracing();
+        }
+
+        if (options.SealTo.Count > 0)
+        {
+            logger.SealsEverySnapshot(options.SealTo.Count, string.Join(", ", options.SealTo));
         }
 
         foreach (ListenAddress address in options.Listen.Where(address => address.Path is null))

@@ -1,3 +1,5 @@
+using Corelift.Sealing;
+
 namespace Corelift.Agent.Hosting;
 
 /// <summary>How the agent was started.</summary>
@@ -35,6 +37,9 @@ internal sealed record AgentOptions
 
     /// <summary>Nice value of the serving process; workers run at 0, and above all others while somebody is stopped.</summary>
     internal int Nice { get; init; } = 5;
+
+    /// <summary>Whom every snapshot is sealed to, beside those that a caller names; empty for nobody.</summary>
+    internal IReadOnlyList<AgeRecipient> SealTo { get; init; } = [];
 
     /// <summary>Whether log lines are JSON objects.</summary>
     internal bool JsonLog { get; init; }

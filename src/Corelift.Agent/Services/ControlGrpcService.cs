@@ -1,3 +1,4 @@
+using Corelift.Agent.Access;
 using Corelift.Capture;
 using Corelift.Capture.Sessions;
 using Corelift.V1;
@@ -18,11 +19,13 @@ internal sealed class ControlGrpcService : ControlService.ControlServiceBase
     private const ulong PageBytes = 4096;
 
     private readonly CaptureEngine _engine;
+    private readonly SealingRule _sealing;
     private readonly ILogger<ControlGrpcService> _log;
 
-    public ControlGrpcService(CaptureEngine engine, ILogger<ControlGrpcService> log)
+    public ControlGrpcService(CaptureEngine engine, SealingRule sealing, ILogger<ControlGrpcService> log)
     {
         _engine = engine;
+        _sealing = sealing;
         _log = log;
     }
 
@@ -68,6 +71,7 @@ internal sealed class ControlGrpcService : ControlService.ControlServiceBase
     public override async Task GetRegisters(
         GetRegistersRequest request, IServerStreamWriter<GetRegistersResponse> stream, ServerCallContext context)
     {
+        _sealing.RefuseInTheClear("registers");
         if (request.Tids.Count > MostTids)
         {
             throw RpcErrors.InvalidField("tids", $"has {request.Tids.Count} entries; the most is {MostTids}");
@@ -92,6 +96,7 @@ internal sealed class ControlGrpcService : ControlService.ControlServiceBase
 
     public override async Task ReadMemory(ReadMemoryRequest request, IServerStreamWriter<ReadMemoryResponse> stream, ServerCallContext context)
     {
+        _sealing.RefuseInTheClear("memory");
         CheckRanges(request);
         StopLease lease = _engine.FindLease(request.LeaseId);
         byte[] buffer = GC.AllocateUninitializedArray<byte>(PieceBytes);

@@ -27,6 +27,7 @@ internal enum ErrorReason
     PermissionDeniedByKernel,
     PeerNotAllowed,
     InvalidField,
+    SealingRequired,
     Unsupported,
     ShuttingDown,
     Internal,

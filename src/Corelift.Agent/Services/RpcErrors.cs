@@ -43,6 +43,7 @@ internal static class RpcErrors
         [ErrorReason.PermissionDeniedByKernel] = new(StatusCode.PermissionDenied, "PERMISSION_DENIED_BY_KERNEL", "check the agent's capabilities, Yama, and security modules"),
         [ErrorReason.PeerNotAllowed] = new(StatusCode.PermissionDenied, "PEER_NOT_ALLOWED", "call as root, as the agent's user, or as a member of the socket's group"),
         [ErrorReason.InvalidField] = new(StatusCode.InvalidArgument, "INVALID_FIELD", "correct the request"),
+        [ErrorReason.SealingRequired] = new(StatusCode.FailedPrecondition, "SEALING_REQUIRED", "take a snapshot, of the lease if there is one"),
         [ErrorReason.Unsupported] = new(StatusCode.Unimplemented, "UNSUPPORTED", "use another agent"),
         [ErrorReason.ShuttingDown] = new(StatusCode.Unavailable, "SHUTTING_DOWN", "try again when the next agent is up"),
         [ErrorReason.Internal] = new(StatusCode.Internal, "INTERNAL", "this is a bug: see the agent's log"),

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Corelift.Agent.Access;
 using Corelift.Capture;
 using Corelift.Capture.Reading;
 using Corelift.Capture.Sessions;
@@ -17,12 +18,14 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
 
     private readonly CaptureEngine _engine;
     private readonly ProcessDescriber _describer;
+    private readonly SealingRule _sealing;
     private readonly ILogger<SnapshotGrpcService> _log;
 
-    public SnapshotGrpcService(CaptureEngine engine, ProcessDescriber describer, ILogger<SnapshotGrpcService> log)
+    public SnapshotGrpcService(CaptureEngine engine, ProcessDescriber describer, SealingRule sealing, ILogger<SnapshotGrpcService> log)
     {
         _engine = engine;
         _describer = describer;
+        _sealing = sealing;
         _log = log;
     }
 
@@ -30,6 +33,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
     {
         Linux.ProcessRef target = RequestLimits.ToTarget(request.Ref);
         Capture.CaptureRequest wanted = RequestLimits.ToRequest(request.Options, _engine.Options);
+        _ = _sealing.RecipientsOf(request.Options);
         Capture.CapturePlan plan = request.TrackingRound
             ? await _engine.PlanWithRoundAsync(target, wanted, context.CancellationToken)
             : _engine.Plan(target, wanted);
@@ -50,6 +54,8 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         Linux.ProcessRef target = lease?.Target ?? RequestLimits.ToTarget(request.Ref);
         Process process = _describer.Describe(target);
         target = new Linux.ProcessRef((int)process.Summary.Ref.Pid, process.Summary.Ref.StartTimeTicks);
+        using SealedStreamWriter? seal = SealedStreamWriter.For(_sealing.RecipientsOf(request.Options), stream);
+        stream = seal ?? stream;
         string id = Guid.NewGuid().ToString("N");
         CoreProcessInfo info = CoreInfo.Read(target.Pid);
 
@@ -81,6 +87,11 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
             }
 
             await stream.WriteAsync(new CaptureResponse { Trailer = Trailer(session, chunks, pacer, began, stopped) }, context.CancellationToken);
+            if (seal is not null)
+            {
+                await seal.CompleteAsync(context.CancellationToken);
+            }
+
             AgentLog.CaptureServed(_log, id, chunks.MemoryBytes, TimeProvider.System.GetElapsedTime(began).TotalMilliseconds);
         }
 
