@@ -38,7 +38,9 @@ public sealed partial class CoreliftClient
     /// <param name="progress">Told some 20 times per second; null for nobody.</param>
     /// <param name="cancellation">Gives up: the agent resumes the target at once, and no file is left.</param>
     /// <exception cref="AgentException">The agent refused the capture, or gave it up.</exception>
-    /// <exception cref="SnapshotException">The transfer broke, the agent broke the protocol, or the core cannot be written.</exception>
+    /// <exception cref="SnapshotException">
+    /// The transfer broke, the agent broke the protocol, the core cannot be written, or the agent seals every snapshot.
+    /// </exception>
     public async Task<SnapshotResult> SnapshotAsync(
         SnapshotRequest request,
         SnapshotDestination destination,
@@ -48,6 +50,11 @@ public sealed partial class CoreliftClient
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(destination);
         request.Verify();
+        if (request.Recipients.Count > 0 && request.Identities.Count == 0)
+        {
+            throw new ArgumentException("a snapshot that is sealed becomes a core only by a private key: give one, or keep it sealed (SealedSnapshotAsync)", nameof(request));
+        }
+
         using CoreOutput output = destination.Open();
         CaptureRequest capture = request.ToCapture(sinkCannotSeek: !output.Stream.CanSeek);
         if (capture.Options is { Strategy: Strategy.Precopy, SinkCannotSeek: true })
@@ -62,7 +69,7 @@ public sealed partial class CoreliftClient
         receiver.Report(force: true);
         try
         {
-            await ReceiveAsync(call.ResponseStream, receiver, cancellation);
+            await ReceiveAsync(call.ResponseStream, receiver, request, cancellation);
 
             if (!receiver.IsComplete)
             {
@@ -81,13 +88,21 @@ public sealed partial class CoreliftClient
     }
 
     private async Task ReceiveAsync(
-        IAsyncStreamReader<CaptureFrame> frames, CaptureReceiver receiver, CancellationToken cancellation)
+        IAsyncStreamReader<CaptureFrame> frames, IFrameReceiver receiver, SnapshotRequest request, CancellationToken cancellation)
     {
         FrameQueue queue = new(receiver);
         try
         {
-            while (await frames.MoveNext(cancellation) && await queue.TryAddAsync(frames.Current))
+            if (request.Identities.Count > 0)
             {
+                await using SealedParts parts = new(frames);
+                await SealedMessages.ReadAsync(parts, request.Identities, queue, cancellation);
+            }
+            else
+            {
+                while (await frames.MoveNext(cancellation) && await queue.TryAddAsync(frames.Current))
+                {
+                }
             }
         }
         catch (RpcException failure)
@@ -113,6 +128,6 @@ public sealed partial class CoreliftClient
             && (isOfThisSide || (hasBegun && mayBeTransport));
     }
 
-    private static SnapshotException Broken(CaptureReceiver receiver, string why, Exception? cause) => new(
+    private static SnapshotException Broken(IFrameReceiver receiver, string why, Exception? cause) => new(
         SnapshotFailure.Broken, $"the transfer broke off after {receiver.ReceivedBytes} bytes of memory: {why}; nothing was kept", cause);
 }
