@@ -34,6 +34,8 @@ public sealed class AgentCommandTests
     [InlineData("--spool-bytes", "-1")]
     [InlineData("--log-format", "xml")]
     [InlineData("--unknown", "1")]
+    [InlineData("--nice", "1", "--nice", "2")]
+    [InlineData("--listen")]
     public void Wrong_values_are_said_to_be_wrong(params string[] args) => Assert.NotEmpty(AgentCommand.Build().Parse(args).Errors);
 
     [Fact]

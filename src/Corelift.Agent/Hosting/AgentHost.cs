@@ -58,7 +58,8 @@ internal static class AgentHost
 
     private static WebApplication Build(AgentOptions options, KernelFeatures features)
     {
-        // Nothing is read from the working directory or the environment: this process has power over every other.
+        // Nothing is read from the working directory, nor from the environment beside our own settings: this process has power
+        // over every other.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = "/" });
         AddLogging(builder.Logging, options);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = s_stopPatience);

@@ -1,0 +1,27 @@
+namespace Corelift.Agent.Configuration;
+
+/// <summary>
+/// Everything that can be set, in the order of help and reference. A new setting is one line here and one where it is used
+/// (<c>values.Get(AgentSettings.X)</c>); flag, variable, file key, schema and SETTINGS.md follow from the line.
+/// </summary>
+internal static class AgentSettings
+{
+    private static readonly SettingFactory s_make = new();
+
+    internal static readonly Setting<string?> Listen = s_make.Texts("listen", "ADDRESS", "Where to serve: unix:PATH or http://127.0.0.1:PORT; may be given several times", "unix:/run/corelift/agent.sock");
+    internal static readonly Setting<string?> SocketGroup = s_make.Text("socket-group", "NAME|GID", "Group that may use the Unix sockets, beside root and the agent's own user; the agent must be in it", "the agent's own, unless that is nogroup");
+    internal static readonly Setting<long> SpoolBytes = s_make.Size("spool-bytes", "Most memory for what strategy direct copies, and precopy of a process that writes much", "a quarter of what is available at the time");
+    internal static readonly Setting<string?> SpoolDirectory = s_make.Text("spool-directory", "DIR", "Directory for copies that do not fit that: files unlinked at once, of at most half of the free space", "none: nothing is written to disk");
+    internal static readonly Setting<string?> StateDirectory = s_make.Text("state-directory", "DIR", "Directory that remembers captures, so that the next agent reaps what a killed one left", "the socket's");
+    internal static readonly Setting<TimeSpan> DefaultStopBudget = s_make.Time("default-stop-budget", "Longest stop where a call names none", "2s");
+    internal static readonly Setting<TimeSpan> MaxStopBudget = s_make.Time("max-stop-budget", "Longest stop that a call can ask for", "30s");
+    internal static readonly Setting<TimeSpan> MaxLease = s_make.Time("max-lease", "Longest time between two words of a client that holds a process stopped", "30s");
+    internal static readonly Setting<TimeSpan> MaxHold = s_make.Time("max-hold", "Longest time that a client can hold a process stopped in all", "2m");
+    internal static readonly Setting<int> MaxCaptures = s_make.Number("max-captures", "Most stops and captures at once", 32, 1, 1000);
+    internal static readonly Setting<int> Nice = s_make.Number("nice", "Nice value of the serving process; stops are made at high priority all the same", 5, 0, 19);
+    internal static readonly Setting<string?> SealTo = s_make.Text("seal-to", "FILE", "Public keys of age, one a line: every snapshot is sealed to them, and nothing of a process's memory leaves unsealed");
+    internal static readonly Setting<string> LogFormat = s_make.Choice("log-format", "Form of the log lines", "text", "json");
+
+    /// <summary>All of them.</summary>
+    internal static IReadOnlyList<Setting> All => s_make.Made;
+}
