@@ -63,7 +63,7 @@ public sealed partial class CoreliftClient
                 + $"must go to a file; {output.FinalPath ?? "the output stream"} cannot seek: take strategy auto, fork or direct");
         }
 
-        using CaptureReceiver receiver = new(output.Stream, request.Limits, progress);
+        using CaptureReceiver receiver = new(output.Stream, request.Limits, progress) { IsOpened = request.Identities.Count > 0 };
         using AsyncServerStreamingCall<CaptureFrame> call = _invoker.AsyncServerStreamingCall(
             CaptureMethod.Instance, null, new CallOptions(cancellationToken: cancellation), capture);
         receiver.Report(force: true);

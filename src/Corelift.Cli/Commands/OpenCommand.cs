@@ -59,9 +59,7 @@ internal sealed class OpenCommand
             throw new UsageException("a core is not for a terminal; name a file with -o, or direct the output to one");
         }
 
-        await using Stream sealedFile = file == StandardStream
-            ? session.Console.OpenIn()
-            : new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, BufferBytes, FileOptions.SequentialScan | FileOptions.Asynchronous);
+        await using Stream sealedFile = OpenSealed(session, file);
         SnapshotResult result = await OpenAsync(session, sealedFile, identities, toPipe ? null : output, cancellation);
         TextWriter report = toPipe ? session.Console.Error : session.Console.Out;
         if (json)
@@ -75,6 +73,10 @@ internal sealed class OpenCommand
 
         return result.IsPartial ? ExitCode.Partial : ExitCode.Ok;
     }
+
+    private static Stream OpenSealed(CliSession session, string file) => file == StandardStream
+        ? session.Console.OpenIn()
+        : new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, BufferBytes, FileOptions.SequentialScan);
 
     private static string DefaultOutput(string file) =>
         file != StandardStream && file.EndsWith(".age", StringComparison.Ordinal) && Path.GetFileName(file).Length > ".age".Length

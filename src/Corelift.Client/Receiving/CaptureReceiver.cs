@@ -34,7 +34,7 @@ internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits,
         End,
     }
 
-    /// <summary>Whether the messages come from a sealed file that is opened, and not from an agent that knows the destination.</summary>
+    /// <summary>Whether the messages come out of a sealed file.</summary>
     internal bool IsOpened { get; init; }
 
     /// <inheritdoc/>
