@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Corelift.Agent.Configuration;
+using Corelift.Agent.Kubernetes;
 
 namespace Corelift.Agent.Hosting;
 
@@ -43,6 +44,7 @@ internal static class AgentCommand
             Nice = values.Get(AgentSettings.Nice),
             SealTo = SealToFile.Read(values.Get(AgentSettings.SealTo)),
             JsonLog = values.Get(AgentSettings.LogFormat) == "json",
+            Kubernetes = KubernetesOptions.Read(values),
         };
     }
 

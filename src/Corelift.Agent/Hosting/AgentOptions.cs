@@ -1,3 +1,4 @@
+using Corelift.Agent.Kubernetes;
 using Corelift.Sealing;
 
 namespace Corelift.Agent.Hosting;
@@ -43,4 +44,7 @@ internal sealed record AgentOptions
 
     /// <summary>Whether log lines are JSON objects.</summary>
     internal bool JsonLog { get; init; }
+
+    /// <summary>Whether it asks a Kubernetes API server, and which.</summary>
+    internal KubernetesOptions Kubernetes { get; init; } = new();
 }

@@ -30,5 +30,7 @@ internal enum ErrorReason
     SealingRequired,
     Unsupported,
     ShuttingDown,
+    KubernetesOff,
+    KubernetesUnavailable,
     Internal,
 }
