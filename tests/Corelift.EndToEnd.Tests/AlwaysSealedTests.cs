@@ -6,10 +6,12 @@ using Grpc.Net.Client;
 namespace Corelift.EndToEnd.Tests;
 
 /// <summary>An agent that was told to seal every snapshot (<c>--seal-to</c>).</summary>
-public sealed class AlwaysSealedTests : AgentTest
+public sealed class AlwaysSealedTests : AgentTest, IDisposable
 {
     private readonly ScratchFolder _keys = new();
     private AgeKey _operator = null!;
+
+    public void Dispose() => _keys.Dispose();
 
     protected override AgentOptions Options
     {

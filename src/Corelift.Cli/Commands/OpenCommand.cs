@@ -74,9 +74,15 @@ internal sealed class OpenCommand
         return result.IsPartial ? ExitCode.Partial : ExitCode.Ok;
     }
 
-    private static Stream OpenSealed(CliSession session, string file) => file == StandardStream
-        ? session.Console.OpenIn()
-        : new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, BufferBytes, FileOptions.SequentialScan);
+    private static Stream OpenSealed(CliSession session, string file)
+    {
+        if (file == StandardStream)
+        {
+            return session.Console.OpenIn();
+        }
+
+        return new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, BufferBytes, FileOptions.SequentialScan);
+    }
 
     private static string DefaultOutput(string file) =>
         file != StandardStream && file.EndsWith(".age", StringComparison.Ordinal) && Path.GetFileName(file).Length > ".age".Length
