@@ -5,13 +5,13 @@ using Corelift.Client;
 namespace Corelift.Cli;
 
 /// <summary>One run of one command: its arguments, the console, and the agent, connected on first use.</summary>
-internal sealed class CliSession(ParseResult arguments, CliConsole console, Option<AgentAddress> agentOption) : IAsyncDisposable
+internal sealed class CliSession(ParseResult arguments, CliConsole console, Option<AgentAddress> agentOption, Option<string?> reasonOption) : IAsyncDisposable
 {
     private CoreliftClient? _client;
 
     internal CliConsole Console { get; } = console;
 
-    internal CoreliftClient Client => _client ??= CoreliftClient.Connect(Get(agentOption)!);
+    internal CoreliftClient Client => _client ??= CoreliftClient.Connect(Get(agentOption)!, new CoreliftClientOptions { Reason = Get(reasonOption) });
 
     internal T? Get<T>(Option<T> option) => arguments.GetValue(option);
 

@@ -36,18 +36,27 @@ internal sealed class CommandFactory
                 return address ?? AgentAddress.Default;
             },
         };
+        ReasonOption = new Option<string?>("--reason")
+        {
+            Description = "Why, for the agent's audit log; an agent's policy can ask for it; environment: CORELIFT_REASON",
+            HelpName = "TEXT",
+            Recursive = true,
+            DefaultValueFactory = _ => console.Environment("CORELIFT_REASON") is { Length: > 0 } reason ? reason : null,
+        };
     }
 
     internal Option<AgentAddress> AgentOption { get; }
+
+    internal Option<string?> ReasonOption { get; }
 
     internal IReadOnlyDictionary<string, string[]> Examples => _examples;
 
     internal Command Create(string name, string description, Func<CliSession, CancellationToken, Task<int>> work, params string[] examples)
     {
         _examples[name] = examples;
-        Command command = new(name, description);
+        Command command = new(name.Split(' ')[^1], description); // "audit verify" is the verify of audit
         command.SetAction((arguments, cancellation) =>
-            CommandLine.RunAsync(new CliSession(arguments, _console, AgentOption), work, cancellation));
+            CommandLine.RunAsync(new CliSession(arguments, _console, AgentOption, ReasonOption), work, cancellation));
         return command;
     }
 

@@ -76,6 +76,7 @@ internal static class CommandLine
         RootCommand root = new("Lifts an ELF core out of a running process with a minimal pause, through a corelift-agent.")
         {
             factory.AgentOption,
+            factory.ReasonOption,
             ListCommand.Create(factory),
             InspectCommand.Create(factory),
             PlanCommand.Create(factory),
@@ -87,6 +88,7 @@ internal static class CommandLine
             ThreadsCommand.Create(factory),
             ReadCommand.Create(factory),
             VerifyCommand.Create(factory),
+            AuditCommand.Create(factory),
             VersionCommand.Create(factory),
             CompletionCommand.Create(factory),
         };
@@ -114,7 +116,7 @@ internal static class CommandLine
             int result = help.Invoke(parseResult);
             TextWriter output = parseResult.InvocationConfiguration.Output;
             output.WriteLine("Examples:");
-            foreach (string example in examples.GetValueOrDefault(parseResult.CommandResult.Command.Name, s_first))
+            foreach (string example in examples.GetValueOrDefault(NameOf(parseResult.CommandResult.Command), s_first))
             {
                 output.WriteLine($"  {example}");
             }
@@ -123,5 +125,8 @@ internal static class CommandLine
             output.WriteLine(ExitCode.Help);
             return result;
         }
+
+        private static string NameOf(Command command) =>
+            command.Parents.OfType<Command>().FirstOrDefault() is { } parent and not RootCommand ? $"{parent.Name} {command.Name}" : command.Name;
     }
 }

@@ -21,9 +21,11 @@ public sealed partial class CoreliftClient : IAsyncDisposable
     private readonly ProcessService.ProcessServiceClient _processes;
     private readonly ControlService.ControlServiceClient _control;
     private readonly SnapshotService.SnapshotServiceClient _snapshots;
+    private readonly string? _reason;
 
-    private CoreliftClient(AgentAddress address, GrpcChannel channel)
+    private CoreliftClient(AgentAddress address, GrpcChannel channel, string? reason)
     {
+        _reason = reason;
         Address = address;
         _channel = channel;
         _invoker = channel.CreateCallInvoker();
@@ -39,7 +41,7 @@ public sealed partial class CoreliftClient : IAsyncDisposable
     public static CoreliftClient Connect(AgentAddress address, CoreliftClientOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(address);
-        return new CoreliftClient(address, AgentChannel.Create(address, options ?? new CoreliftClientOptions()));
+        return new CoreliftClient(address, AgentChannel.Create(address, options ?? new CoreliftClientOptions()), options?.Reason);
     }
 
     /// <summary>Asks the agent's health service whether it serves.</summary>

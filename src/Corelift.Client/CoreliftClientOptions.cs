@@ -6,6 +6,9 @@ public sealed record CoreliftClientOptions
     /// <summary>Longest time that connecting may take.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Why processes are stopped and read, for the agent's audit log; at most 1024 bytes. Null for no reason.</summary>
+    public string? Reason { get; init; }
+
     /// <summary>Last word on the HTTP handler before the first call: client certificates, trusted roots. Null for none.</summary>
     public Action<SocketsHttpHandler>? ConfigureHandler { get; init; }
 }

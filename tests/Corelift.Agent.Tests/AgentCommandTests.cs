@@ -39,6 +39,14 @@ public sealed class AgentCommandTests
     public void Wrong_values_are_said_to_be_wrong(params string[] args) => Assert.NotEmpty(AgentCommand.Build().Parse(args).Errors);
 
     [Fact]
+    public void An_architecture_whose_system_calls_it_does_not_know_is_refused()
+    {
+        StartChecks.RequireKnownArchitecture(System.Runtime.InteropServices.Architecture.X64);
+        StartRefusedException refusal = Assert.Throws<StartRefusedException>(() => StartChecks.RequireKnownArchitecture(System.Runtime.InteropServices.Architecture.Arm64));
+        Assert.Contains("Arm64", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_missing_capability_is_named_with_the_remedy()
     {
         StartChecks.RequireCapabilities(CapabilitySet.SysPtrace | CapabilitySet.SysNice);

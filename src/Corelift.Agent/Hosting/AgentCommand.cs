@@ -40,6 +40,8 @@ internal static class AgentCommand
             MaxStopBudget = values.Get(AgentSettings.MaxStopBudget),
             MaxLease = values.Get(AgentSettings.MaxLease),
             MaxHold = values.Get(AgentSettings.MaxHold),
+            Policy = values.Get(AgentSettings.Policy),
+            AuditLog = values.Get(AgentSettings.AuditLog),
             MaxCaptures = values.Get(AgentSettings.MaxCaptures),
             Nice = values.Get(AgentSettings.Nice),
             SealTo = SealToFile.Read(values.Get(AgentSettings.SealTo)),
@@ -56,6 +58,7 @@ internal static class AgentCommand
         {
             serve,
             ConfigurationCommand.Build(ReadValues),
+            PolicyCommand.Create(),
         };
         foreach (Option flag in ConfigurationCommand.Flags)
         {
