@@ -30,7 +30,7 @@ public sealed partial class CoreliftClient
         using CoreOutput output = destination.Open();
         SealedFileReceiver receiver = new(output.Stream, request.Limits, progress);
         using AsyncServerStreamingCall<CaptureFrame> call = _invoker.AsyncServerStreamingCall(
-            CaptureMethod.Instance, null, new CallOptions(cancellationToken: cancellation), request.ToCapture(sinkCannotSeek: false));
+            CaptureMethod.Instance, null, new CallOptions(cancellationToken: cancellation), request.ToCapture(sinkCannotSeek: false, _reason));
         receiver.Report(SnapshotPhase.Planning, force: true);
         try
         {
