@@ -55,7 +55,7 @@ public sealed class SealedTests : AgentTest
         Assert.All(["private", "shared", "memfd"], (string range) => core.AssertHolds(target.Range(range)));
         Expectations.StacksAreRight(core, target);
         CommandResult gdb = (await Gdb.RunAsync(target.Executable, CorePath, "info threads", "bt")).Checked();
-        Assert.Empty(Gdb.Warnings(gdb));
+        Assert.DoesNotContain(Gdb.Warnings(gdb), warning => !warning.Contains("Can't open file", StringComparison.Ordinal)); // a memfd has no file
         Assert.Contains("main", (await Gdb.BacktracesAsync(target.Executable, CorePath))[target.Pid]);
     }
 
