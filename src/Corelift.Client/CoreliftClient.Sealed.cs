@@ -28,13 +28,15 @@ public sealed partial class CoreliftClient
         ArgumentNullException.ThrowIfNull(destination);
         request.Verify();
         using CoreOutput output = destination.Open();
+        using SnapshotSpan span = new(request);
         SealedFileReceiver receiver = new(output.Stream, request.Limits, progress);
         using AsyncServerStreamingCall<CaptureFrame> call = _invoker.AsyncServerStreamingCall(
             CaptureMethod.Instance, null, new CallOptions(cancellationToken: cancellation), request.ToCapture(sinkCannotSeek: false, _reason));
         receiver.Report(SnapshotPhase.Planning, force: true);
         try
         {
-            await ReceiveAsync(call.ResponseStream, receiver, request with { Identities = [] }, cancellation);
+            await ReceiveAsync(call.ResponseStream, receiver, request with { Identities = [] }, span, cancellation);
+            span.Received();
             if (!receiver.HasBegun)
             {
                 throw Broken(receiver, "the agent ended it without a word", null);
@@ -42,6 +44,7 @@ public sealed partial class CoreliftClient
 
             string? path = output.Commit(isPartial: false);
             receiver.Report(SnapshotPhase.Complete, force: true);
+            span.SucceededSealed();
             return new SealedSnapshotResult { Path = path, FileLengthBytes = (long)receiver.ReceivedBytes, Elapsed = receiver.Elapsed };
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)

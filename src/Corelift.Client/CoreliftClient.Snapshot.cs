@@ -63,14 +63,15 @@ public sealed partial class CoreliftClient
                 + $"must go to a file; {output.FinalPath ?? "the output stream"} cannot seek: take strategy auto, fork or direct");
         }
 
+        using SnapshotSpan span = new(request);
         using CaptureReceiver receiver = new(output.Stream, request.Limits, progress) { IsOpened = request.Identities.Count > 0 };
         using AsyncServerStreamingCall<CaptureFrame> call = _invoker.AsyncServerStreamingCall(
             CaptureMethod.Instance, null, new CallOptions(cancellationToken: cancellation), capture);
         receiver.Report(force: true);
         try
         {
-            await ReceiveAsync(call.ResponseStream, receiver, request, cancellation);
-
+            await ReceiveAsync(call.ResponseStream, receiver, request, span, cancellation);
+            span.Received();
             if (!receiver.IsComplete)
             {
                 throw Broken(receiver, "the agent ended it without its trailer", null);
@@ -79,6 +80,7 @@ public sealed partial class CoreliftClient
             SnapshotResult result = receiver.Finish();
             result = result with { Path = output.Commit(result.IsPartial) };
             receiver.Report(force: true);
+            span.Succeeded(result);
             return result;
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or CoreFormatException)
@@ -88,20 +90,21 @@ public sealed partial class CoreliftClient
     }
 
     private async Task ReceiveAsync(
-        IAsyncStreamReader<CaptureFrame> frames, IFrameReceiver receiver, SnapshotRequest request, CancellationToken cancellation)
+        IAsyncStreamReader<CaptureFrame> frames, IFrameReceiver receiver, SnapshotRequest request, SnapshotSpan span, CancellationToken cancellation)
     {
         FrameQueue queue = new(receiver);
         try
         {
             if (request.Identities.Count > 0)
             {
-                await using SealedParts parts = new(frames);
+                await using SealedParts parts = new(frames, span);
                 await SealedMessages.ReadAsync(parts, request.Identities, queue, cancellation);
             }
             else
             {
                 while (await frames.MoveNext(cancellation) && await queue.TryAddAsync(frames.Current))
                 {
+                    span.MessageArrived();
                 }
             }
         }

@@ -1,4 +1,5 @@
 using Corelift.Agent.Kubernetes;
+using Corelift.Agent.Telemetry;
 using Corelift.Sealing;
 
 namespace Corelift.Agent.Hosting;
@@ -47,6 +48,12 @@ internal sealed record AgentOptions
 
     /// <summary>Whom every snapshot is sealed to, beside those that a caller names; empty for nobody.</summary>
     internal IReadOnlyList<AgeRecipient> SealTo { get; init; } = [];
+
+    /// <summary>How long captures may go on when the agent stops; their targets run.</summary>
+    internal TimeSpan StopGrace { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Where telemetry goes.</summary>
+    internal TelemetryOptions Telemetry { get; init; } = new();
 
     /// <summary>Whether log lines are JSON objects.</summary>
     internal bool JsonLog { get; init; }

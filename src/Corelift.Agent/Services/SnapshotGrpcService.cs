@@ -1,5 +1,6 @@
 using System.Globalization;
 using Corelift.Agent.Access;
+using Corelift.Agent.Telemetry;
 using Corelift.Capture;
 using Corelift.Capture.Reading;
 using Corelift.Capture.Sessions;
@@ -89,6 +90,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         Operation operation, StopLease? lease, Capture.CaptureRequest wanted, Compression compression, IServerStreamWriter<CaptureResponse> stream, long began,
         CancellationToken cancellationToken)
     {
+        using var telemetry = new CaptureTelemetry(wanted.Content, cancellationToken);
         Linux.ProcessRef target = operation.Target.Process;
         Process process = await _describer.DescribeAsync(target, cancellationToken);
         string id = Guid.NewGuid().ToString("N");
@@ -102,6 +104,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         await using CaptureUnderWay capture = lease is null
             ? await _engine.BeginAsync(target, wanted, cancellationToken)
             : _engine.BeginLease(lease, wanted);
+        telemetry.Prepared(process, capture.Plan.Strategy);
         using var chunks = new ChunkWriter(compression);
         using var meter = new CaptureMeter(operation, chunks);
         var pacer = new ReadPacer(target, wanted.RateLimitBytesPerSecond);
@@ -111,10 +114,11 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         await stream.WriteAsync(new CaptureResponse { Started = Started(id, process, session?.Plan ?? capture.Plan, wanted.Content) }, cancellationToken);
         if (capture.Live is { } live)
         {
-            await WriteRoundsAsync(live, chunks, pacer, stream, cancellationToken);
+            await WriteRoundsAsync(live, chunks, pacer, telemetry, stream, cancellationToken);
             session = meter.Session = await capture.TakeInstantAsync(cancellationToken);
         }
 
+        telemetry.Taken(session!);
         await using (session!)
         {
             AgentLog.CaptureTaken(_log, id, target.Pid, session!.Strategy, session.ThreadCount, session.Pause?.TotalMilliseconds ?? -1);
@@ -128,6 +132,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
             }
 
             await stream.WriteAsync(new CaptureResponse { Trailer = Trailer(session, chunks, pacer, began, stopped) }, cancellationToken);
+            telemetry.Served(chunks.MemoryBytes, stopped);
             AgentLog.CaptureServed(_log, id, chunks.MemoryBytes, TimeProvider.System.GetElapsedTime(began).TotalMilliseconds);
         }
 
@@ -164,7 +169,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
             }
         }
 
-        foreach (List<V1.CapturedVma> list in VmaMapping.InMessages(session.Vmas))
+        foreach (List<V1.CapturedVma> list in session.Vmas.InMessages())
         {
             var message = new InstantVmas();
             message.Vmas.AddRange(list);
@@ -174,9 +179,9 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
 
     /// <summary>Strategy precopy: what is read while the target runs.</summary>
     private static async Task WriteRoundsAsync(
-        PrecopyCapture live, ChunkWriter chunks, ReadPacer pacer, IServerStreamWriter<CaptureResponse> stream, CancellationToken cancellationToken)
+        PrecopyCapture live, ChunkWriter chunks, ReadPacer pacer, CaptureTelemetry telemetry, IServerStreamWriter<CaptureResponse> stream, CancellationToken cancellationToken)
     {
-        List<List<V1.CapturedVma>> lists = [.. VmaMapping.InMessages(live.Vmas)];
+        List<List<V1.CapturedVma>> lists = [.. live.Vmas.InMessages()];
         for (int i = 0; i < lists.Count; i++)
         {
             var message = new LiveVmas { IsLast = i == lists.Count - 1 };
@@ -187,6 +192,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         while (live.WantsRound())
         {
             await WriteMemoryAsync(live.ReadRound(), chunks, pacer, round: (uint)live.Rounds.Count + 1, stream, cancellationToken);
+            telemetry.RoundSent(live.Rounds[^1]);
         }
     }
 

@@ -1,3 +1,4 @@
+using Corelift.Capture;
 using Corelift.Linux.Procfs;
 using Wire = Corelift.V1;
 
@@ -21,11 +22,11 @@ internal static class VmaMapping
     }
 
     /// <summary>VMAs in lists that fit a message each; the last one may be empty only where there are none.</summary>
-    internal static IEnumerable<List<Wire.CapturedVma>> InMessages(IReadOnlyList<Capture.CapturedVma> vmas)
+    internal static IEnumerable<List<Wire.CapturedVma>> InMessages(this IReadOnlyList<CapturedVma> vmas)
     {
         var list = new List<Wire.CapturedVma>();
         int bytes = 0;
-        foreach (Capture.CapturedVma vma in vmas)
+        foreach (CapturedVma vma in vmas)
         {
             Wire.CapturedVma wire = vma.ToWire();
             int size = wire.CalculateSize() + 8;

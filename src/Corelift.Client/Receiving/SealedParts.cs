@@ -4,7 +4,7 @@ using Grpc.Core;
 namespace Corelift.Client.Receiving;
 
 /// <summary>The parts of a sealed snapshot as one stream of bytes, while they come from an agent.</summary>
-internal sealed class SealedParts(IAsyncStreamReader<CaptureFrame> frames) : Stream
+internal sealed class SealedParts(IAsyncStreamReader<CaptureFrame> frames, SnapshotSpan span) : Stream
 {
     private CaptureFrame? _frame;
     private int _taken; // of the frame
@@ -36,6 +36,7 @@ internal sealed class SealedParts(IAsyncStreamReader<CaptureFrame> frames) : Str
                 return 0;
             }
 
+            span.MessageArrived();
             _frame = frames.Current;
             _taken = 0;
             if (!_frame.IsSealed || _frame.PackedBytes == 0)
