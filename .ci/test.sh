@@ -18,7 +18,7 @@ stop() { [ -z "$child" ] || kill -- "-$child" 2>/dev/null || true; }
 trap stop EXIT
 trap 'exit 130' INT TERM
 
-need git:git gcc:gcc make:make gdb:gdb lldb:lldb eu-readelf:elfutils dlv:delve go:golang-go javac:openjdk-17-jdk-headless jhsdb:openjdk-17-jdk-headless \
+need git:git gcc:gcc make:make gdb:gdb lldb:lldb age:age eu-readelf:elfutils dlv:delve go:golang-go javac:openjdk-17-jdk-headless jhsdb:openjdk-17-jdk-headless \
     setpriv:util-linux mount:mount npm:npm ps:procps script:bsdutils apparmor_parser:apparmor
 
 say "building everything, warnings as errors"

@@ -49,6 +49,9 @@ internal static partial class AgentLog
     [LoggerMessage(13, LogLevel.Error, "not ready: {Reason}")]
     internal static partial void NotReady(this ILogger logger, string reason);
 
+    [LoggerMessage(15, LogLevel.Information, "every snapshot is sealed to {Count} keys: {Recipients}")]
+    internal static partial void SealsEverySnapshot(this ILogger logger, int count, string recipients);
+
     [LoggerMessage(18, LogLevel.Error, "the supervisor has ended, and whoever was held runs: this front end ends, too")]
     internal static partial void SupervisorGone(this ILogger logger);
 

@@ -12,6 +12,9 @@ internal sealed record CliConsole
     /// <summary>Opens standard output for bytes.</summary>
     public required Func<Stream> OpenOut { get; init; }
 
+    /// <summary>Opens standard input for bytes.</summary>
+    public Func<Stream> OpenIn { get; init; } = Console.OpenStandardInput;
+
     public required bool IsOutTerminal { get; init; }
 
     public required bool IsErrorTerminal { get; init; }

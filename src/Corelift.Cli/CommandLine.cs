@@ -81,6 +81,8 @@ internal static class CommandLine
             InspectCommand.Create(factory),
             PlanCommand.Create(factory),
             SnapshotCommand.Create(factory),
+            OpenCommand.Create(factory),
+            KeygenCommand.Create(factory),
             StopCommand.Create(factory),
             ResumeCommand.Create(factory),
             ThreadsCommand.Create(factory),

@@ -22,9 +22,9 @@ internal static class ExitCode
           1    failed: the output cannot be written, the core is unsound, or anything not listed here
           2    wrong usage
           3    no agent answers
-          4    the agent refused: not permitted, or the target is not in a state for it
+          4    the agent refused: not permitted, or the target is not in a state for it; or a sealed snapshot is for other keys
           5    the target, or the lease, does not exist (any more)
-          6    the transfer broke off, or the agent broke the protocol; no core was kept
+          6    the transfer broke off, or the agent broke the protocol, or a sealed file was changed or cut off; no core was kept
           7    the core is partial: the agent had to give up memory that should be in it
           130  interrupted
         """;
@@ -44,5 +44,10 @@ internal static class ExitCode
         },
     };
 
-    internal static int Of(SnapshotException failure) => failure.Failure == SnapshotFailure.Output ? Failure : Broken;
+    internal static int Of(SnapshotException failure) => failure.Failure switch
+    {
+        SnapshotFailure.Output => Failure,
+        SnapshotFailure.Sealed => Refused,
+        _ => Broken,
+    };
 }

@@ -85,6 +85,13 @@ internal sealed class SnapshotSpan : IDisposable
         _span?.SetTag("corelift.outcome", result.IsPartial ? "partial" : "complete");
     }
 
+    /// <summary>There is a sealed file.</summary>
+    internal void SucceededSealed()
+    {
+        _succeeded = true;
+        _span?.SetTag("corelift.outcome", "sealed");
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -39,7 +39,9 @@ public sealed partial class CoreliftClient
     /// <param name="progress">Told some 20 times per second; null for nobody.</param>
     /// <param name="cancellation">Gives up: the agent resumes the target at once, and no file is left.</param>
     /// <exception cref="AgentException">The agent refused the capture, or gave it up.</exception>
-    /// <exception cref="SnapshotException">The transfer broke, the agent broke the protocol, or the core cannot be written.</exception>
+    /// <exception cref="SnapshotException">
+    /// The transfer broke, the agent broke the protocol, the core cannot be written, or the agent seals every snapshot.
+    /// </exception>
     public async Task<SnapshotResult> SnapshotAsync(
         SnapshotRequest request,
         SnapshotDestination destination,
@@ -49,6 +51,11 @@ public sealed partial class CoreliftClient
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(destination);
         request.Verify();
+        if (request.Recipients.Count > 0 && request.Identities.Count == 0)
+        {
+            throw new ArgumentException("a snapshot that is sealed becomes a core only by a private key: give one, or keep it sealed (SealedSnapshotAsync)", nameof(request));
+        }
+
         using CoreOutput output = destination.Open();
         CaptureRequest capture = request.ToCapture(sinkCannotSeek: !output.Stream.CanSeek, _reason);
         if (capture.Options is { Strategy: Strategy.Precopy, SinkCannotSeek: true })
@@ -59,13 +66,13 @@ public sealed partial class CoreliftClient
 
         using MemoryRing? ring = OpenRing(capture.Options);
         using SnapshotSpan span = new(request);
-        using CaptureReceiver receiver = new(output.Stream, request.Limits, progress, ring);
+        using CaptureReceiver receiver = new(output.Stream, request.Limits, progress, ring) { IsOpened = request.Identities.Count > 0 };
         using AsyncServerStreamingCall<CaptureFrame> call = _invoker.AsyncServerStreamingCall(
             CaptureMethod.Instance, null, new CallOptions(ring is null ? null : new Metadata { { MemoryRing.Header, ring.Token } }, cancellationToken: cancellation), capture);
         receiver.Report(force: true);
         try
         {
-            await ReceiveAsync(call.ResponseStream, receiver, span, cancellation);
+            await ReceiveAsync(call.ResponseStream, receiver, request, span, cancellation);
             span.Received();
             if (!receiver.IsComplete)
             {
@@ -91,14 +98,22 @@ public sealed partial class CoreliftClient
             : null;
 
     private async Task ReceiveAsync(
-        IAsyncStreamReader<CaptureFrame> frames, CaptureReceiver receiver, SnapshotSpan span, CancellationToken cancellation)
+        IAsyncStreamReader<CaptureFrame> frames, IFrameReceiver receiver, SnapshotRequest request, SnapshotSpan span, CancellationToken cancellation)
     {
         FrameQueue queue = new(receiver);
         try
         {
-            while (await frames.MoveNext(cancellation) && await queue.TryAddAsync(frames.Current))
+            if (request.Identities.Count > 0)
             {
-                span.MessageArrived();
+                await using SealedParts parts = new(frames, span);
+                await SealedMessages.ReadAsync(parts, request.Identities, queue, cancellation);
+            }
+            else
+            {
+                while (await frames.MoveNext(cancellation) && await queue.TryAddAsync(frames.Current))
+                {
+                    span.MessageArrived();
+                }
             }
         }
         catch (RpcException failure)
@@ -124,6 +139,6 @@ public sealed partial class CoreliftClient
             && (isOfThisSide || (hasBegun && mayBeTransport));
     }
 
-    private static SnapshotException Broken(CaptureReceiver receiver, string why, Exception? cause) => new(
+    private static SnapshotException Broken(IFrameReceiver receiver, string why, Exception? cause) => new(
         SnapshotFailure.Broken, $"the transfer broke off after {receiver.ReceivedBytes} bytes of memory: {why}; nothing was kept", cause);
 }

@@ -14,6 +14,9 @@ public enum SnapshotFailure
 
     /// <summary>The core could not be written, or its name is taken.</summary>
     Output,
+
+    /// <summary>It is sealed to keys that are not at hand.</summary>
+    Sealed,
 }
 
 /// <summary>A snapshot failed on the client's side. No core is left behind, whole or partial, except in a pipe.</summary>

@@ -1,3 +1,4 @@
+using Corelift.Sealing;
 using Corelift.V1;
 
 namespace Corelift.Client;
@@ -38,11 +39,23 @@ public sealed record SnapshotRequest
     /// <summary>Packing on the wire; unspecified is none.</summary>
     public Compression Compression { get; init; }
 
+    /// <summary>
+    /// Public keys of age ("age1...") that the agent seals the snapshot to; empty for none. The agent may add its own.
+    /// </summary>
+    public IReadOnlyList<string> Recipients { get; init; } = [];
+
+    /// <summary>
+    /// Private keys by which <see cref="CoreliftClient.SnapshotAsync"/> opens a sealed snapshot as it comes; empty for one
+    /// that is not sealed. Their public keys are asked for as recipients, too.
+    /// </summary>
+    public IReadOnlyList<AgeIdentity> Identities { get; init; } = [];
+
     /// <summary>What the client takes from an agent.</summary>
     public SnapshotLimits Limits { get; init; } = new();
 
     internal CaptureOptions ToOptions(bool sinkCannotSeek = false) => new()
     {
+        Recipients = { Recipients.Concat(Identities.Select(identity => identity.Recipient.ToString())).Distinct() },
         Strategy = Strategy,
         Content = Content,
         StopBudget = StopBudget is { } budget ? Google.Protobuf.WellKnownTypes.Duration.FromTimeSpan(budget) : null,

@@ -40,6 +40,8 @@ internal sealed class BenchmarkRun : IDisposable
 
     internal List<CompressionRow> Compression { get; } = [];
 
+    internal List<SealingRow> Sealing { get; } = [];
+
     /// <summary>What went wrong outside of a row: one sentence each.</summary>
     internal List<string> Failures { get; } = [];
 

@@ -17,3 +17,6 @@ internal sealed record CompressionRow(string Target, string Compression, TimeSpa
     /// <summary>Least time over a link of 1 Gbit/s, where the wire and the rest go on at once.</summary>
     internal TimeSpan OverGigabit => TimeSpan.FromSeconds(Math.Max(Elapsed.TotalSeconds, WireBytes / 125e6));
 }
+
+/// <summary>One way to take a snapshot that is sealed, or not.</summary>
+internal sealed record SealingRow(string Way, TimeSpan Elapsed, ulong MemoryBytes);

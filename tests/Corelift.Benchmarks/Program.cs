@@ -13,6 +13,7 @@ const string Quick = "--quick";
     ("redis", RedisBenchmark.RunAsync),
     ("memory", MemoryBenchmark.RunAsync),
     ("compression", CompressionBenchmark.RunAsync),
+    ("sealing", SealingBenchmark.RunAsync),
 ];
 string[] chosen = [.. args.Where(word => word != Quick)];
 if (chosen.Except(groups.Select(group => group.Name)).Any())

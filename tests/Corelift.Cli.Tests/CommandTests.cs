@@ -185,7 +185,7 @@ public sealed class CommandTests
     [Fact]
     public async Task Help_of_every_command_has_examples_and_exit_codes()
     {
-        foreach (string command in new[] { "", "ps", "inspect", "plan", "snapshot", "stop", "resume", "threads", "read", "verify", "version", "completion" })
+        foreach (string command in new[] { "", "ps", "inspect", "plan", "snapshot", "open", "keygen", "stop", "resume", "threads", "read", "verify", "version", "completion" })
         {
             CliRun run = await CliRun.AloneAsync(command.Length == 0 ? ["--help"] : [command, "--help"]);
             Assert.Equal((0, ""), (run.ExitCode, run.Errors));

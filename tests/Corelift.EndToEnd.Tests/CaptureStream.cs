@@ -66,6 +66,34 @@ public sealed class CaptureStream
         return stream;
     }
 
+    /// <summary>Reads a whole sealed capture: all of it comes in parts of one file, which is returned.</summary>
+    public static async Task<byte[]> ReadSealedAsync(GrpcChannel channel, CaptureRequest request)
+    {
+        using MemoryStream file = new();
+        using AsyncServerStreamingCall<CaptureResponse> call = new SnapshotService.SnapshotServiceClient(channel).Capture(request);
+        await foreach (CaptureResponse message in call.ResponseStream.ReadAllAsync())
+        {
+            Assert.Equal(CaptureResponse.PartOneofCase.Sealed, message.PartCase);
+            Assert.InRange(message.Sealed.Length, 1, 1 << 20);
+            message.Sealed.WriteTo(file);
+        }
+
+        return file.ToArray();
+    }
+
+    /// <summary>Reads the plaintext of a sealed capture by the contract's words: each message behind its length.</summary>
+    public static CaptureStream ReadPlaintext(Stream plain)
+    {
+        CaptureStream stream = new();
+        while (plain.Position < plain.Length)
+        {
+            stream.Take(CaptureResponse.Parser.ParseDelimitedFrom(plain));
+        }
+
+        stream.AssertWhole();
+        return stream;
+    }
+
     private void Take(CaptureResponse message)
     {
         Assert.Null(Trailer);

@@ -9,8 +9,11 @@ public sealed class ProjectGraphTests
         ["Corelift.Contracts"] = [],
         ["Corelift.Elf"] = [],
         ["Corelift.Capture"] = ["Corelift.Linux"],
-        ["Corelift.Agent"] = ["Corelift.Capture", "Corelift.Contracts"],
-        ["Corelift.Client"] = ["Corelift.Contracts", "Corelift.Elf"],
+
+        // The age format, which the agent writes and the client reads: neither knows the other.
+        ["Corelift.Sealing"] = [],
+        ["Corelift.Agent"] = ["Corelift.Capture", "Corelift.Contracts", "Corelift.Sealing"],
+        ["Corelift.Client"] = ["Corelift.Contracts", "Corelift.Elf", "Corelift.Sealing"],
         ["Corelift.Cli"] = ["Corelift.Client"],
         ["Corelift.Collector"] = ["Corelift.Client"],
         ["Corelift.Console"] = ["Corelift.Collector"],

@@ -21,6 +21,7 @@ internal static class AgentSettings
     internal static readonly Setting<string?> AuditLog = s_make.Text("audit-log", "FILE", "Audit log: a line before and after each stop, capture and memory read", "none");
     internal static readonly Setting<int> MaxCaptures = s_make.Number("max-captures", "Most stops and captures at once", 32, 1, 1000);
     internal static readonly Setting<int> Nice = s_make.Number("nice", "Nice value of the serving process; stops are made at high priority all the same", 5, 0, 19);
+    internal static readonly Setting<string?> SealTo = s_make.Text("seal-to", "FILE", "Public keys of age, one a line: every snapshot is sealed to them, and nothing of a process's memory leaves unsealed");
     internal static readonly Setting<string> LogFormat = s_make.Choice("log-format", "Form of the log lines", "text", "json");
     internal static readonly Setting<TimeSpan> StopGrace = s_make.Time("stop-grace", "Longest time that captures may go on when the agent is told to stop; whoever is held stopped runs at once", "10s");
     internal static readonly Setting<string?> MetricsListen = s_make.Text("metrics-listen", "URL", "Where to serve /metrics for Prometheus, /livez and /readyz, such as http://127.0.0.1:9464", "nowhere");

@@ -47,6 +47,7 @@ internal static class AgentCommand
             AuditLog = values.Get(AgentSettings.AuditLog),
             MaxCaptures = values.Get(AgentSettings.MaxCaptures),
             Nice = values.Get(AgentSettings.Nice),
+            SealTo = SealToFile.Read(values.Get(AgentSettings.SealTo)),
             StopGrace = values.Get(AgentSettings.StopGrace),
             Telemetry = new TelemetryOptions
             {

@@ -125,6 +125,7 @@ internal static class AgentHost
         services.AddSingleton(options);
         services.AddSingleton<ShutdownGate>();
         services.AddSingleton<ProcessDescriber>();
+        services.AddSingleton(new SealingRule(options.SealTo));
         services.AddKubernetes(ApiAddress.Find(options.Kubernetes, Environment.GetEnvironmentVariable));
         services.AddSingleton<MemoryRings>();
         services.AddSingleton(_ => new CaptureEngine(ToEngine(options, supervisor.Features), supervisor));
@@ -247,6 +248,11 @@ internal static class AgentHost
         if (features.YamaPtraceScope == 3)
         {
             logger.YamaForbidsTracing();
+        }
+
+        if (options.SealTo.Count > 0)
+        {
+            logger.SealsEverySnapshot(options.SealTo.Count, string.Join(", ", options.SealTo));
         }
 
         foreach (ListenAddress address in options.Listen.Where(address => address.Path is null))

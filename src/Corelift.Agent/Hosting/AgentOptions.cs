@@ -1,5 +1,6 @@
 using Corelift.Agent.Kubernetes;
 using Corelift.Agent.Telemetry;
+using Corelift.Sealing;
 
 namespace Corelift.Agent.Hosting;
 
@@ -44,6 +45,9 @@ internal sealed record AgentOptions
 
     /// <summary>Nice value of the serving process; workers run at 0, and above all others while somebody is stopped.</summary>
     internal int Nice { get; init; } = 5;
+
+    /// <summary>Whom every snapshot is sealed to, beside those that a caller names; empty for nobody.</summary>
+    internal IReadOnlyList<AgeRecipient> SealTo { get; init; } = [];
 
     /// <summary>How long captures may go on when the agent stops; their targets run.</summary>
     internal TimeSpan StopGrace { get; init; } = TimeSpan.FromSeconds(10);

@@ -18,13 +18,16 @@ internal sealed class ControlGrpcService : ControlService.ControlServiceBase
     private const int MostTids = 10_000;
 
     private readonly CaptureEngine _engine;
+    private readonly SealingRule _sealing;
     private readonly Admission _admission;
     private readonly LeaseBook _leases;
     private readonly ILogger<ControlGrpcService> _log;
 
-    public ControlGrpcService(CaptureEngine engine, Admission admission, LeaseBook leases, ILogger<ControlGrpcService> log)
+    public ControlGrpcService(
+        CaptureEngine engine, SealingRule sealing, Admission admission, LeaseBook leases, ILogger<ControlGrpcService> log)
     {
         _engine = engine;
+        _sealing = sealing;
         _admission = admission;
         _leases = leases;
         _log = log;
@@ -77,6 +80,7 @@ internal sealed class ControlGrpcService : ControlService.ControlServiceBase
     public override async Task GetRegisters(
         GetRegistersRequest request, IServerStreamWriter<GetRegistersResponse> stream, ServerCallContext context)
     {
+        _sealing.RefuseInTheClear("registers");
         if (request.Tids.Count > MostTids)
         {
             throw RpcErrors.InvalidField("tids", $"has {request.Tids.Count} entries; the most is {MostTids}");
@@ -103,6 +107,7 @@ internal sealed class ControlGrpcService : ControlService.ControlServiceBase
 
     public override async Task ReadMemory(ReadMemoryRequest request, IServerStreamWriter<ReadMemoryResponse> stream, ServerCallContext context)
     {
+        _sealing.RefuseInTheClear("memory");
         CheckRanges(request);
         Caller caller = context.GetCaller();
         OwnedLease owned = _leases.Find(request.LeaseId, caller);

@@ -34,6 +34,7 @@ internal enum ErrorReason
     ReasonRequired,
     AuditUnavailable,
     InvalidField,
+    SealingRequired,
     Unsupported,
     ShuttingDown,
     KubernetesOff,

@@ -51,6 +51,7 @@ internal static class RpcErrors
         [ErrorReason.ReasonRequired] = new(StatusCode.FailedPrecondition, "REASON_REQUIRED", "say why (corelift --reason TEXT, or CORELIFT_REASON)"),
         [ErrorReason.AuditUnavailable] = new(StatusCode.Unavailable, "AUDIT_UNAVAILABLE", "nothing was stopped; make room where the agent's audit log lies, or see the agent's log"),
         [ErrorReason.InvalidField] = new(StatusCode.InvalidArgument, "INVALID_FIELD", "correct the request"),
+        [ErrorReason.SealingRequired] = new(StatusCode.FailedPrecondition, "SEALING_REQUIRED", "take a snapshot, of the lease if there is one"),
         [ErrorReason.Unsupported] = new(StatusCode.Unimplemented, "UNSUPPORTED", "use another agent"),
         [ErrorReason.ShuttingDown] = new(StatusCode.Unavailable, "SHUTTING_DOWN", "try again when the next agent is up"),
         [ErrorReason.KubernetesOff] = new(StatusCode.FailedPrecondition, "KUBERNETES_OFF", "name the process by its pid or container, or start the agent with --kubernetes on"),

@@ -5,6 +5,7 @@ using Corelift.Agent.Telemetry;
 using Corelift.Capture;
 using Corelift.Capture.Reading;
 using Corelift.Capture.Sessions;
+using Corelift.Sealing;
 using Corelift.V1;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
@@ -23,6 +24,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
     private readonly Admission _admission;
     private readonly LeaseBook _leases;
     private readonly MemoryRings _rings;
+    private readonly SealingRule _sealing;
     private readonly ILogger<SnapshotGrpcService> _log;
 
     public SnapshotGrpcService(
@@ -32,9 +34,10 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         Admission admission,
         LeaseBook leases,
         MemoryRings rings,
+        SealingRule sealing,
         ILogger<SnapshotGrpcService> log)
     {
-        (_gate, _admission, _leases) = (gate, admission, leases);
+        (_gate, _admission, _leases, _sealing) = (gate, admission, leases, sealing);
         _engine = engine;
         _describer = describer;
         _rings = rings;
@@ -45,6 +48,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
     {
         Linux.ProcessRef target = RequestLimits.ToTarget(request.Ref);
         Capture.CaptureRequest wanted = RequestLimits.ToRequest(request.Options, _engine.Options);
+        _ = _sealing.RecipientsOf(request.Options);
         target = await _gate.RequireInspectAsync(context.GetCaller(), target, context.CancellationToken);
         wanted = wanted with { Secrets = _admission.SecretsNow(wanted.Secrets.IsIncluded) };
         Capture.CapturePlan plan = request.TrackingRound ? await MeasureAsync(target, wanted, context) : _engine.Plan(target, wanted);
@@ -56,6 +60,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         long began = TimeProvider.System.GetTimestamp();
         Compression compression = RequestLimits.ToCompression(request.Options);
         Capture.CaptureRequest wanted = RequestLimits.ToRequest(request.Options, _engine.Options);
+        IReadOnlyList<AgeRecipient> recipients = _sealing.RecipientsOf(request.Options);
         if (request.Ref is not null && request.LeaseId.Length > 0)
         {
             throw RpcErrors.InvalidField("lease_id", "cannot go together with ref: name a process, or a lease whose target is stopped already");
@@ -72,8 +77,13 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
             ? await _admission.BeginAsync(context.GetCaller(), RequestLimits.ToTarget(request.Ref), ask, context.CancellationToken)
             : await _admission.BeginAsync(context.GetCaller(), lease.Stop.Target, ask, context.CancellationToken);
         wanted = wanted with { Approve = operation.ApproveAsync, Secrets = operation.Secrets };
-        MemoryRing? ring = compression is Compression.Unspecified or Compression.None ? _rings.Claim(context) : null;
-        await operation.RunAsync(() => CaptureAsync(operation, lease?.Lease, wanted, compression, ring, stream, began, context.CancellationToken));
+        MemoryRing? ring = recipients.Count == 0 && compression is (Compression.Unspecified or Compression.None) ? _rings.Claim(context) : null;
+        await operation.RunAsync(async () =>
+        {
+            using SealedStreamWriter? seal = SealedStreamWriter.For(recipients, stream);
+            await CaptureAsync(operation, lease?.Lease, wanted, compression, ring, seal ?? stream, began, context.CancellationToken);
+            await (seal?.CompleteAsync(context.CancellationToken) ?? Task.CompletedTask);
+        });
     }
 
     private async Task<Capture.CapturePlan> MeasureAsync(Linux.ProcessRef target, Capture.CaptureRequest wanted, ServerCallContext context)

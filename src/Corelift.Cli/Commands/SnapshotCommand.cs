@@ -44,15 +44,17 @@ internal sealed class SnapshotCommand
     private Command Build(CommandFactory factory)
     {
         CaptureArguments capture = new();
+        SealingArguments sealing = new();
         Option<bool> json = CommandFactory.Json();
         Command command = factory.Create(
             "snapshot",
             "Stops a process for milliseconds, and writes an ELF core of that instant. The process runs on.",
-            (session, cancellation) => RunAsync(session, capture.ToRequest(session), session.Get(json), cancellation),
+            (session, cancellation) => RunAsync(session, sealing.Complete(session, capture.ToRequest(session)), session.Get(json), cancellation),
             "corelift snapshot 1234",
             "corelift snapshot postgres -o db.core --max-pause 100ms",
             "corelift snapshot 1234 --strategy precopy --rate-limit 200MiB --max-pause 20ms",
             "corelift snapshot 1234 --content stacks --json",
+            "corelift snapshot 1234 --seal-to age1... -o app.core.age",
             "corelift snapshot 1234 -o - | zstd > app.core.zst");
         command.Add(_target);
         command.Add(_output);
@@ -61,14 +63,17 @@ internal sealed class SnapshotCommand
         _compression.CompletionSources.Clear(); // the names of the enumeration, which are not what is typed here
         _compression.CompletionSources.Add("none", "lz4", "zstd");
         command.Add(_compression);
+        sealing.AddTo(command);
         command.Add(_force);
         command.Add(json);
         return command;
     }
 
-    private async Task<int> RunAsync(CliSession session, SnapshotRequest request, bool json, CancellationToken cancellation)
+    private async Task<int> RunAsync(
+        CliSession session, (SnapshotRequest Request, bool StaysSealed) wanted, bool json, CancellationToken cancellation)
     {
         string? output = session.Get(_output);
+        SnapshotRequest request = wanted.Request;
         request = request with { Compression = session.Get(_compression) };
         if (session.Get(_lease) is { } lease)
         {
@@ -87,14 +92,21 @@ internal sealed class SnapshotCommand
             {
                 Process process = await session.Client.GetProcessAsync(request.Target, cancellation);
                 request = request with { Target = process.Summary.Ref };
-                output = CoreNames.Default(process);
+                output = CoreNames.Default(process) + (wanted.StaysSealed ? ".age" : "");
             }
         }
 
         bool toPipe = output == StandardOutput;
         if (toPipe && session.Console.IsOutTerminal)
         {
-            throw new UsageException("a core is not for a terminal; name a file with -o, or direct the output to one");
+            throw new UsageException($"a {(wanted.StaysSealed ? "sealed snapshot" : "core")} is not for a terminal; name a file with -o, or direct the output to one");
+        }
+
+        if (wanted.StaysSealed)
+        {
+            SealedSnapshotResult kept = await KeepSealedAsync(session, request, toPipe ? null : output, cancellation);
+            SealedReport.Print(toPipe ? session.Console.Error : session.Console.Out, kept, toPipe ? null : output, json);
+            return ExitCode.Ok;
         }
 
         if (toPipe && request.Strategy == Strategy.Precopy)
@@ -114,6 +126,20 @@ internal sealed class SnapshotCommand
         }
 
         return result.IsPartial ? ExitCode.Partial : ExitCode.Ok;
+    }
+
+    private async Task<SealedSnapshotResult> KeepSealedAsync(
+        CliSession session, SnapshotRequest request, string? path, CancellationToken cancellation)
+    {
+        using ProgressLine? progress = session.Console.IsErrorTerminal ? new ProgressLine(session.Console.Error) : null;
+        if (path is not null)
+        {
+            return await session.Client.SealedSnapshotAsync(
+                request, SnapshotDestination.ToFile(path, session.Get(_force)), progress, cancellation);
+        }
+
+        await using Stream standardOutput = session.Console.OpenOut();
+        return await session.Client.SealedSnapshotAsync(request, SnapshotDestination.ToStream(standardOutput), progress, cancellation);
     }
 
     private async Task<SnapshotResult> CaptureAsync(

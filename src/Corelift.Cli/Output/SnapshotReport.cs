@@ -91,7 +91,7 @@ internal static class SnapshotReport
         executable.EndsWith(" (deleted)", StringComparison.Ordinal) ? executable[..^" (deleted)".Length] : executable;
 
     /// <summary>Quotes for a shell where it is needed.</summary>
-    private static string Quote(string text) =>
+    internal static string Quote(string text) =>
         text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || "/._-+:@%,=".Contains(c, StringComparison.Ordinal))
             ? text
             : $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'";

@@ -10,7 +10,8 @@ namespace Corelift.Client.Receiving;
 /// Takes the messages of one capture in their order (snapshot.proto, Capture), and makes a core of them. Whatever the
 /// agent sends, the outcome is a core that agrees with its trailer, or a <see cref="SnapshotException"/>.
 /// </summary>
-internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits, IProgress<SnapshotProgress>? progress, MemoryRing? ring = null) : IDisposable
+internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits, IProgress<SnapshotProgress>? progress, MemoryRing? ring = null)
+    : IFrameReceiver, IDisposable
 {
     private readonly ProgressReporter _progress = new(progress);
     private Stage _stage = Stage.Started;
@@ -35,22 +36,32 @@ internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits,
         End,
     }
 
-    /// <summary>Whether the agent has begun to answer.</summary>
-    internal bool HasBegun => _stage != Stage.Started;
+    /// <summary>Whether the messages come out of a sealed file.</summary>
+    internal bool IsOpened { get; init; }
+
+    /// <inheritdoc/>
+    public bool HasBegun => _stage != Stage.Started;
 
     internal bool IsComplete => _stage == Stage.End;
 
-    internal ulong ReceivedBytes => _memory?.MemoryBytes ?? 0;
+    /// <inheritdoc/>
+    public ulong ReceivedBytes => _memory?.MemoryBytes ?? 0;
 
-    /// <summary>Takes one message. Does not dispose of the frame.</summary>
-    internal void Add(CaptureFrame frame)
+    /// <inheritdoc/>
+    public void Add(CaptureFrame frame)
     {
         if (frame.Damage is { } damage)
         {
             throw SnapshotException.Violation(damage);
         }
 
-        Part part = frame.IsMemory ? Part.Memory : frame.Message!.PartCase;
+        if (frame.IsSealed && _stage == Stage.Started && !IsOpened)
+        {
+            throw new SnapshotException(SnapshotFailure.Sealed, "the agent seals every snapshot to keys of its own: keep it sealed "
+                + "(--sealed) for who has one of those keys, or give a private key of yours (--identity); nothing was kept");
+        }
+
+        Part part = frame.IsSealed ? Part.Sealed : frame.IsMemory ? Part.Memory : frame.Message!.PartCase;
         VerifyOrder(part);
         switch (part)
         {
@@ -168,7 +179,10 @@ internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits,
     {
         if (!destination.CanSeek)
         {
-            throw SnapshotException.Violation("memory of live rounds, though it was told that the destination cannot seek");
+            throw IsOpened
+                ? new SnapshotException(SnapshotFailure.Output, "the snapshot was taken by strategy precopy, which replaces what it sent before: "
+                    + "its core must go to a file, and the output stream cannot seek")
+                : SnapshotException.Violation("memory of live rounds, though it was told that the destination cannot seek");
         }
 
         if (!part.IsLast)

@@ -14,10 +14,10 @@ internal sealed class FrameQueue
     private readonly Channel<CaptureFrame> _frames =
         Channel.CreateBounded<CaptureFrame>(new BoundedChannelOptions(MostWaiting) { SingleReader = true, SingleWriter = true });
 
-    private readonly CaptureReceiver _receiver;
+    private readonly IFrameReceiver _receiver;
     private readonly Task _consuming;
 
-    internal FrameQueue(CaptureReceiver receiver)
+    internal FrameQueue(IFrameReceiver receiver)
     {
         _receiver = receiver;
         _consuming = Task.Run(ConsumeAsync);

@@ -4,7 +4,7 @@ using Corelift.V1;
 namespace Corelift.Client.Wire;
 
 /// <summary>
-/// One message of a capture: memory in a pooled buffer, anything else as generated. Dispose returns the buffer; a frame
+/// One message of a capture: memory, or a part of a sealed snapshot, in a pooled buffer; anything else as generated. Dispose returns the buffer; a frame
 /// that is never disposed of is merely left to the garbage collector.
 /// </summary>
 internal sealed class CaptureFrame : IDisposable
@@ -18,10 +18,13 @@ internal sealed class CaptureFrame : IDisposable
     /// <summary>What is wrong with the message itself, or null.</summary>
     internal string? Damage { get; private init; }
 
-    /// <summary>The message, or null for memory.</summary>
+    /// <summary>The message, or null for memory and sealed parts.</summary>
     internal CaptureResponse? Message { get; private init; }
 
-    internal bool IsMemory => _buffer is not null || RingOffset is not null;
+    internal bool IsMemory => (_buffer is not null && !IsSealed) || RingOffset is not null;
+
+    /// <summary>Whether this is a part of a sealed snapshot: <see cref="Packed"/> holds it.</summary>
+    internal bool IsSealed { get; private init; }
 
     internal ulong Address { get; private init; }
 
@@ -71,6 +74,15 @@ internal sealed class CaptureFrame : IDisposable
         PackedBytes = unchecked((int)lengthBytes), // checked with the length
         RingOffset = ringOffset,
     };
+
+    /// <summary>Copies a part of a sealed snapshot into a buffer of the pool.</summary>
+    internal static CaptureFrame OfSealed(ReadOnlySequence<byte> part)
+    {
+        int length = checked((int)part.Length);
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(Math.Max(length, 1));
+        part.CopyTo(buffer);
+        return new CaptureFrame { _buffer = buffer, PackedBytes = length, IsSealed = true };
+    }
 
     public void Dispose()
     {

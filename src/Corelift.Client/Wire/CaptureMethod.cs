@@ -36,7 +36,7 @@ internal static class CaptureMethod
     /// <summary>Reads one message. Never throws: damage is a property of the frame, for gRPC would hide the message in a status.</summary>
     internal static CaptureFrame Read(ReadOnlySequence<byte> payload)
     {
-        return MemoryChunkParser.Read(payload) ?? ReadMessage(payload);
+        return MemoryChunkParser.Read(payload) ?? SealedPartParser.Read(payload) ?? ReadMessage(payload);
     }
 
     private static CaptureFrame ReadMessage(ReadOnlySequence<byte> payload)
@@ -49,9 +49,12 @@ internal static class CaptureMethod
         try
         {
             CaptureResponse message = s_parser.ParseFrom(payload);
-            return message.PartCase == CaptureResponse.PartOneofCase.Memory
-                ? OfChunk(message.Memory)
-                : CaptureFrame.OfMessage(message);
+            return message.PartCase switch
+            {
+                CaptureResponse.PartOneofCase.Memory => OfChunk(message.Memory),
+                CaptureResponse.PartOneofCase.Sealed => CaptureFrame.OfSealed(new ReadOnlySequence<byte>(message.Sealed.Memory)),
+                _ => CaptureFrame.OfMessage(message),
+            };
         }
         catch (InvalidProtocolBufferException malformed)
         {

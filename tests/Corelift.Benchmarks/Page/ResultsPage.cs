@@ -53,6 +53,11 @@ internal static class ResultsPage
             CompressionSection.Append(text, run.Compression);
         }
 
+        if (run.Sealing.Count > 0)
+        {
+            SealingSection.Append(text, run.Sealing);
+        }
+
         AppendFailures(text, run);
         return text.ToString();
     }
