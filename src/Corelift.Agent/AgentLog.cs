@@ -40,8 +40,26 @@ internal static partial class AgentLog
     [LoggerMessage(10, LogLevel.Warning, "could not look for what an earlier agent left")]
     internal static partial void CleanUpFailed(this ILogger logger, Exception failure);
 
-    [LoggerMessage(20, LogLevel.Warning, "refused {Method} to {Peer}")]
-    internal static partial void PeerRefused(this ILogger logger, string method, string peer);
+    [LoggerMessage(20, LogLevel.Warning, "refused {Method} to {Peer}: {Why}")]
+    internal static partial void CallRefused(this ILogger logger, string method, string peer, string why);
+
+    [LoggerMessage(21, LogLevel.Information, "TLS certificate of {Subject}, valid until {Until}; {Cas} CAs of clients")]
+    internal static partial void TlsFilesTaken(this ILogger logger, string subject, string until, int cas);
+
+    [LoggerMessage(22, LogLevel.Warning, "changed TLS files are not taken, and the earlier ones stay: {Problem}")]
+    internal static partial void TlsFilesNotTaken(this ILogger logger, string problem);
+
+    [LoggerMessage(23, LogLevel.Warning, "refused a connection of {Subject}: {Why}")]
+    internal static partial void CertificateRefused(this ILogger logger, string subject, string why);
+
+    [LoggerMessage(24, LogLevel.Warning, "the keys of the token issuer are not read from {Source}: {Problem}")]
+    internal static partial void IssuerKeysNotTaken(this ILogger logger, string source, string problem);
+
+    [LoggerMessage(25, LogLevel.Warning, "refused a token of {Issuer}: {Why}")]
+    internal static partial void TokenRefused(this ILogger logger, string issuer, string why);
+
+    [LoggerMessage(26, LogLevel.Warning, "whoever has a certificate or a token may do everything (--allow-authenticated)")]
+    internal static partial void AllowsAuthenticated(this ILogger logger);
 
     [LoggerMessage(40, LogLevel.Error, "{Method} failed unexpectedly, error id {ErrorId}")]
     internal static partial void CallFailed(this ILogger logger, string method, string errorId, Exception failure);

@@ -22,11 +22,11 @@ public sealed partial class CoreliftClient : IAsyncDisposable
     private readonly ControlService.ControlServiceClient _control;
     private readonly SnapshotService.SnapshotServiceClient _snapshots;
 
-    private CoreliftClient(AgentAddress address, GrpcChannel channel)
+    private CoreliftClient(AgentAddress address, GrpcChannel channel, CoreliftClientOptions options)
     {
         Address = address;
         _channel = channel;
-        _invoker = channel.CreateCallInvoker();
+        _invoker = channel.CreateCallInvoker().WithToken(address, options.TokenFile);
         _processes = new ProcessService.ProcessServiceClient(_invoker);
         _control = new ControlService.ControlServiceClient(_invoker);
         _snapshots = new SnapshotService.SnapshotServiceClient(_invoker);
@@ -39,7 +39,8 @@ public sealed partial class CoreliftClient : IAsyncDisposable
     public static CoreliftClient Connect(AgentAddress address, CoreliftClientOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(address);
-        return new CoreliftClient(address, AgentChannel.Create(address, options ?? new CoreliftClientOptions()));
+        options ??= new CoreliftClientOptions();
+        return new CoreliftClient(address, AgentChannel.Create(address, options), options);
     }
 
     /// <summary>Asks the agent's health service whether it serves.</summary>

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Corelift.Agent.Access;
 using Corelift.Agent.Configuration;
 
 namespace Corelift.Agent.Hosting;
@@ -32,6 +33,10 @@ internal static class AgentCommand
         {
             Listen = addresses,
             SocketGroup = values.Get(AgentSettings.SocketGroup),
+            SocketMode = DoorSettings.ReadMode(values),
+            Tls = DoorSettings.ReadTls(values, addresses),
+            Oidc = DoorSettings.ReadOidc(values),
+            Doors = new DoorRules(values.Get(AgentSettings.AllowAuthenticated), values.Get(AgentSettings.HealthWithoutIdentity)),
             SpoolBytes = values.Get(AgentSettings.SpoolBytes),
             SpoolDirectory = values.Get(AgentSettings.SpoolDirectory),
             StateDirectory = values.Get(AgentSettings.StateDirectory) ?? DefaultState(addresses),

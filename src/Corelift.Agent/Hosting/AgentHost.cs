@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Corelift.Agent.Access;
+using Corelift.Agent.Access.Tls;
 using Corelift.Agent.Services;
 using Corelift.Capture;
 using Corelift.Linux;
@@ -86,6 +87,7 @@ internal static class AgentHost
         services.AddSingleton<IPodDirectory, NoPodDirectory>();
         services.AddSingleton(_ => new CaptureEngine(ToEngine(options, features)));
         services.AddHostedService<EngineLifetime>();
+        services.AddDoors(options);
         services.AddSingleton<CallInterceptor>();
         services.AddGrpc(grpc =>
         {
@@ -123,9 +125,10 @@ internal static class AgentHost
         var policy = new PeerPolicy(SelfControl.EffectiveUid, group, idsAreWhole);
         builder.Services.Configure<SocketTransportOptions>(sockets => sockets.CreateBoundListenSocket = endPoint =>
             endPoint is System.Net.Sockets.UnixDomainSocketEndPoint unix
-                ? UnixSocketFactory.Bind(unix.ToString(), group)
+                ? UnixSocketFactory.Bind(unix.ToString(), group, options.SocketMode)
                 : SocketTransportOptions.CreateDefaultBoundListenSocket(endPoint));
         builder.WebHost.UseKestrelCore();
+        builder.WebHost.UseKestrelHttpsConfiguration();
         builder.Services.AddSingleton<IMemoryPoolFactory<byte>, BlockPoolFactory>();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
@@ -153,7 +156,14 @@ internal static class AgentHost
             kestrel.Listen(address.EndPoint!, listen =>
             {
                 listen.Protocols = HttpProtocols.Http2;
-                listen.UseNoPeerPolicy();
+                if (address.IsTls)
+                {
+                    listen.UseTlsDoor(kestrel.ApplicationServices.GetRequiredService<TlsDoor>());
+                }
+                else
+                {
+                    listen.UseNoPeerPolicy();
+                }
             });
         }
     }
@@ -200,7 +210,12 @@ internal static class AgentHost
             logger.YamaForbidsTracing();
         }
 
-        foreach (ListenAddress address in options.Listen.Where(address => address.Path is null))
+        if (options.Doors.AllowAuthenticated)
+        {
+            logger.AllowsAuthenticated();
+        }
+
+        foreach (ListenAddress address in options.Listen.Where(address => address is { Path: null, IsTls: false }))
         {
             logger.ListensWithoutAuthentication(address.ToString());
         }

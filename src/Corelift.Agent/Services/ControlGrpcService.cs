@@ -1,3 +1,4 @@
+using Corelift.Agent.Access;
 using Corelift.Capture;
 using Corelift.Capture.Sessions;
 using Corelift.V1;
@@ -32,6 +33,7 @@ internal sealed class ControlGrpcService : ControlService.ControlServiceBase
         TimeSpan timeToLive = RequestLimits.ToLease(request.TimeToLive, _engine.Options, _engine.Options.DefaultLease);
         TimeSpan budget = RequestLimits.ToStopBudget(request.StopBudget, _engine.Options, "stop_budget");
         StopLease lease = await _engine.StopAsync(target, timeToLive, budget, context.CancellationToken);
+        LeaseExpiry.HoldFor(lease, context.GetHttpContext().Features.Get<Caller>());
         if (request.ResumeOnDisconnect)
         {
             ResumeOnDisconnect(lease, context);
@@ -54,6 +56,7 @@ internal sealed class ControlGrpcService : ControlService.ControlServiceBase
     {
         StopLease lease = _engine.FindLease(request.LeaseId);
         TimeSpan granted = lease.KeepAlive(RequestLimits.ToLease(request.TimeToLive, _engine.Options, lease.TimeToLive));
+        LeaseExpiry.HoldFor(lease, context.GetHttpContext().Features.Get<Caller>());
         return Task.FromResult(new KeepAliveResponse { TimeToLive = Duration.FromTimeSpan(granted) });
     }
 
