@@ -104,6 +104,49 @@ public sealed class RotationTests
         agent.Agent.AssertCleanLog();
     }
 
+    [Fact]
+    public async Task A_client_that_renews_its_certificate_goes_on_calling_over_its_end_without_a_failed_call()
+    {
+        await using TlsAgent agent = await TlsAgent.StartAsync("--allow-authenticated");
+        TestCertificate current = agent.Ca.IssueClient("CN=brief", TimeSpan.FromSeconds(6));
+        DateTimeOffset end = current.NotAfter;
+        int handshakes = 0;
+        using GrpcChannel channel = agent.Connect(() =>
+        {
+            Interlocked.Increment(ref handshakes);
+            return Volatile.Read(ref current);
+        });
+        ProcessService.ProcessServiceClient processes = new(channel);
+        int calls = 0;
+        while (DateTimeOffset.UtcNow < end + TimeSpan.FromSeconds(3))
+        {
+            Assert.NotEmpty((await processes.ListProcessesAsync(new ListProcessesRequest { PageSize = 1 })).Processes);
+            calls++;
+            if (handshakes > 0 && DateTimeOffset.UtcNow > end - TimeSpan.FromSeconds(3) && current.NotAfter == end)
+            {
+                Volatile.Write(ref current, agent.Ca.IssueClient("CN=brief"));
+            }
+        }
+
+        Assert.True(calls > 100, $"{calls} calls");
+        Assert.Equal(2, handshakes);
+        agent.Agent.AssertCleanLog();
+    }
+
+    [Fact]
+    public async Task An_expired_identity_that_takes_nothing_is_cut_off()
+    {
+        await using TlsAgent agent = await TlsAgent.StartAsync("--allow-authenticated");
+        using LiveProcess target = LiveProcess.Start("canary", "--mib", "256", "--threads", "2");
+        using GrpcChannel channel = agent.Connect(agent.Ca.IssueClient("CN=brief", TimeSpan.FromSeconds(4)));
+        using AsyncServerStreamingCall<CaptureResponse> call = new SnapshotService.SnapshotServiceClient(channel).Capture(CaptureStream.Request(target, Strategy.Fork));
+        Assert.True(await call.ResponseStream.MoveNext(CancellationToken.None));
+        Assert.NotEmpty(agent.Agent.Descendants);
+        await Wait.UntilAsync(() => agent.Agent.Descendants.Length == 0, s_bound, "the capture ended, though nobody took what it sent");
+        await target.CheckAsync();
+        agent.Agent.AssertCleanLog();
+    }
+
     private static int Count(TlsAgent agent, string words) => agent.Agent.Log.Split('\n').Count(line => line.Contains(words, StringComparison.Ordinal));
 
     private static async Task<StopResponse> StopAsync(GrpcChannel channel, LiveProcess target) =>

@@ -54,7 +54,11 @@ public sealed class TlsAgent : IAsyncDisposable
     }
 
     /// <summary>A connection of its own, by .NET's client and none of the project's.</summary>
-    public GrpcChannel Connect(TestCertificate? certificate, SslProtocols protocols = SslProtocols.None, string? token = null)
+    public GrpcChannel Connect(TestCertificate? certificate, SslProtocols protocols = SslProtocols.None, string? token = null) =>
+        Connect(certificate is null ? null : () => certificate, protocols, token);
+
+    /// <summary>The same with a certificate that is asked for at each handshake, as one that is renewed.</summary>
+    public GrpcChannel Connect(Func<TestCertificate>? certificate, SslProtocols protocols = SslProtocols.None, string? token = null)
     {
         SslClientAuthenticationOptions tls = new()
         {
@@ -65,7 +69,7 @@ public sealed class TlsAgent : IAsyncDisposable
         tls.CertificateChainPolicy.CustomTrustStore.ImportFromPem(Ca.Pem);
         if (certificate is not null)
         {
-            tls.ClientCertificateContext = SslStreamCertificateContext.Create(certificate.ToCertificate(), null, offline: true);
+            tls.LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate().ToCertificate();
         }
 
         SocketsHttpHandler handler = new() { SslOptions = tls };
