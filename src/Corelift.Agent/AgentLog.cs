@@ -5,7 +5,7 @@ using Corelift.Capture;
 namespace Corelift.Agent;
 
 /// <summary>
-/// Everything the agent logs. Event ids are stable: 1 to 19 life of the agent, 20 to 39 access, 40 to 59 calls. Text that
+/// Everything the agent logs. Event ids are stable: 1 to 19 life of the agent, 20 to 39 access, 40 to 59 calls, 90 to 99 Kubernetes. Text that
 /// comes from targets or clients goes through <see cref="Escape"/> first.
 /// </summary>
 internal static partial class AgentLog
@@ -78,6 +78,18 @@ internal static partial class AgentLog
 
     [LoggerMessage(45, LogLevel.Information, "process {Pid} is resumed: the connection that held it closed")]
     internal static partial void ClientGone(ILogger logger, int pid);
+
+    [LoggerMessage(90, LogLevel.Information, "asks the Kubernetes API server at {Server}; tokens of callers must be made for audience {Audience}")]
+    internal static partial void KubernetesFound(this ILogger logger, string server, string audience);
+
+    [LoggerMessage(91, LogLevel.Warning, "does not know its node, and so no pods: set the environment variable NODE_NAME from the field spec.nodeName, or give --node-name")]
+    internal static partial void NodeUnknown(this ILogger logger);
+
+    [LoggerMessage(92, LogLevel.Information, "knows {Count} pods of node {Node}")]
+    internal static partial void PodsKnown(this ILogger logger, int count, string node);
+
+    [LoggerMessage(93, LogLevel.Warning, "cannot follow the pods of node {Node}: {Message}. Its service account needs the verbs list and watch on pods; tries on")]
+    internal static partial void PodsUnknown(this ILogger logger, string node, string message);
 
     /// <summary>Makes text of a target safe for a line of a log, a terminal or a status message: control characters become \xNN.</summary>
     internal static string Escape(string text)

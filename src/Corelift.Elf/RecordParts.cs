@@ -48,6 +48,37 @@ public sealed record RecordTotals(
     ulong Chunks,
     [property: JsonConverter(typeof(HexJsonConverter))] ulong Digest);
 
+/// <summary>The Kubernetes container that a process ran in.</summary>
+public sealed record RecordPod
+{
+    /// <summary>Namespace of the pod.</summary>
+    public string Namespace { get; init => field = value ?? ""; } = "";
+
+    /// <summary>Name of the pod.</summary>
+    public string Name { get; init => field = value ?? ""; } = "";
+
+    /// <summary>Uid of the pod.</summary>
+    public string Uid { get; init => field = value ?? ""; } = "";
+
+    /// <summary>Name of the container.</summary>
+    public string Container { get; init => field = value ?? ""; } = "";
+
+    /// <summary>Image as the pod names it.</summary>
+    public string Image { get; init => field = value ?? ""; } = "";
+
+    /// <summary>Image as the runtime resolved it, or empty.</summary>
+    public string ImageDigest { get; init => field = value ?? ""; } = "";
+
+    /// <summary>Name of the node.</summary>
+    public string Node { get; init => field = value ?? ""; } = "";
+
+    /// <summary>Kind of the pod's controller, or empty.</summary>
+    public string OwnerKind { get; init => field = value ?? ""; } = "";
+
+    /// <summary>Name of the pod's controller, or empty.</summary>
+    public string OwnerName { get; init => field = value ?? ""; } = "";
+}
+
 /// <summary>Numbers of entries that found no room in the vendor note, by list.</summary>
 public sealed record RecordOmissions
 {

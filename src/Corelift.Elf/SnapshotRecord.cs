@@ -84,6 +84,9 @@ public sealed record SnapshotRecord
     /// <summary>Build-id of the executable as hexadecimal digits, or empty.</summary>
     public string BuildId { get; init => field = value ?? ""; } = "";
 
+    /// <summary>The Kubernetes container that it ran in; null outside one, or where the agent did not know.</summary>
+    public RecordPod? Pod { get; init; }
+
     /// <summary>When each task stopped.</summary>
     public IReadOnlyList<RecordThreadStop> ThreadStops { get; init => field = value ?? []; } = [];
 

@@ -1,3 +1,4 @@
+using Corelift.Agent.Access;
 using Corelift.Agent.Services;
 using Corelift.Linux.Procfs;
 using Corelift.V1;
@@ -13,7 +14,7 @@ public sealed class ProcessServiceTests
     [Fact]
     public void This_process_is_described()
     {
-        Process process = new ProcessDescriber().Describe(new LinuxRef(Environment.ProcessId, 0));
+        Process process = new ProcessDescriber(new NoPodDirectory()).Describe(new LinuxRef(Environment.ProcessId, 0));
         Assert.Equal((uint)Environment.ProcessId, process.Summary.Ref.Pid);
         Assert.Equal(Environment.ProcessPath, process.Executable);
         Assert.Equal(("coreclr", 62u, SeccompMode.Disabled), (process.Runtime, process.ElfMachine, process.Seccomp));
@@ -29,8 +30,8 @@ public sealed class ProcessServiceTests
     [Fact]
     public void Another_incarnation_a_thread_and_nobody_are_told_apart()
     {
-        using ProcessDirectory self = ProcessDirectory.OpenSelf();
-        int thread = self.ListTasks().First(tid => tid != Environment.ProcessId);
+        // "PID/task/TID" of this thread, which is there for as long as it looks at itself; others come and go.
+        int thread = int.Parse(Path.GetFileName(new FileInfo("/proc/thread-self").LinkTarget!), System.Globalization.CultureInfo.InvariantCulture);
         Fails(new LinuxRef(Environment.ProcessId, 1), StatusCode.Aborted);
         Fails(new LinuxRef(thread, 0), StatusCode.InvalidArgument);
         Fails(new LinuxRef(4_194_303, 0), StatusCode.NotFound);
@@ -43,7 +44,7 @@ public sealed class ProcessServiceTests
     [Fact]
     public async Task Pages_of_vmas_and_threads_join_to_the_whole()
     {
-        var service = new ProcessGrpcService(new ProcessDescriber());
+        var service = new ProcessGrpcService(new ProcessDescriber(new NoPodDirectory()), new NoPodDirectory());
         var target = new ProcessRef { Pid = (uint)Environment.ProcessId };
         var starts = new List<ulong>();
         var request = new ListVmasRequest { Ref = target, PageSize = 50, Details = true };
@@ -62,5 +63,5 @@ public sealed class ProcessServiceTests
     }
 
     private static void Fails(LinuxRef target, StatusCode code) =>
-        Assert.Equal(code, Assert.Throws<RpcException>(() => new ProcessDescriber().Describe(target)).StatusCode);
+        Assert.Equal(code, Assert.Throws<RpcException>(() => new ProcessDescriber(new NoPodDirectory()).Describe(target)).StatusCode);
 }

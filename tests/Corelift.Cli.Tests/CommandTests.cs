@@ -41,6 +41,30 @@ public sealed class CommandTests
     }
 
     [Fact]
+    public async Task Ps_of_a_namespace_shows_pods()
+    {
+        await using ScriptedAgent agent = await ScriptedAgent.StartAsync();
+        ListProcessesRequest? asked = null;
+        agent.Script.ListProcesses = request =>
+        {
+            asked = request;
+            Process process = SyntheticCapture.NewProcess(7);
+            process.Summary.Pod = new PodContainer { Namespace = "shop", Pod = "web-\x1b[2J", Container = "app", Node = "node-1", Labels = { ["a"] = "b" } };
+            return new ListProcessesResponse { Processes = { process.Summary } };
+        };
+
+        CliRun run = await CliRun.AgainstAsync(agent, "ps", "-n", "shop", "--pod", "web-1", "--container", "app");
+
+        Assert.Equal(("shop", "web-1", "app", ""), (asked!.Namespace, asked.Pod, asked.Container, asked.ContainerId));
+        Assert.Equal(["PID", "UID", "THREADS", "MEMORY", "S", "POD", "CONTAINER", "NAME", "COMMAND"], run.Output.Split('\n')[0].Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Contains(@"web-\x1b[2J  app", run.Output, StringComparison.Ordinal);
+        run = await CliRun.AgainstAsync(agent, "ps", "-n", "shop", "--json");
+        Assert.Equal("node-1", run.Json.GetProperty("processes")[0].GetProperty("pod").GetProperty("node").GetString());
+        Assert.Equal("b", run.Json.GetProperty("processes")[0].GetProperty("pod").GetProperty("labels").GetProperty("a").GetString());
+        Assert.Equal(2, (await CliRun.AgainstAsync(agent, "ps", "--pod", "web-1")).ExitCode);
+    }
+
+    [Fact]
     public async Task Inspect_describes_a_process()
     {
         await using ScriptedAgent agent = await ScriptedAgent.StartAsync();

@@ -24,6 +24,7 @@ public sealed class SnapshotRecordTests
         StartTimeTicks = 11,
         Executable = "/usr/bin/target",
         BuildId = "c0ffee",
+        Pod = new() { Namespace = "shop", Name = "web-1", Uid = "u-1", Container = "app", Image = "app:1", ImageDigest = "app@sha256:aa", Node = "n-1" },
         ThreadStops = [new(12, "main", 13)],
         NotOfTheInstant = [new(0x1000, 0x2000, "live", "shared memory was read after the resume")],
         Holes = [new(0xffff_ffff_ff60_0000, 0xffff_ffff_ff60_1000, "device")],
@@ -41,6 +42,7 @@ public sealed class SnapshotRecordTests
         Assert.Contains("\"digest\":\"0xfedcba9876543210\"", text, StringComparison.Ordinal);
         Assert.Contains("\"stopped_after_ns\":13", text, StringComparison.Ordinal);
         Assert.DoesNotContain("omitted", text, StringComparison.Ordinal);
+        Assert.Contains("\"pod\":{\"namespace\":\"shop\",\"name\":\"web-1\"", text, StringComparison.Ordinal);
         Assert.Contains("\"partial_because\":\"the image was dropped\"", text, StringComparison.Ordinal);
         Assert.Equal(json, SnapshotRecord.Parse([.. json, .. " \n "u8]).ToJson());
         Assert.True(SnapshotRecord.Parse(json).IsComplete);

@@ -111,7 +111,7 @@ public sealed class RotationTests
         TestCertificate current = agent.Ca.IssueClient("CN=brief", TimeSpan.FromSeconds(6));
         DateTimeOffset end = current.NotAfter;
         int handshakes = 0;
-        using GrpcChannel channel = agent.Connect(() =>
+        using GrpcChannel channel = agent.ConnectRenewing(() =>
         {
             Interlocked.Increment(ref handshakes);
             return Volatile.Read(ref current);

@@ -55,10 +55,10 @@ public sealed class TlsAgent : IAsyncDisposable
 
     /// <summary>A connection of its own, by .NET's client and none of the project's.</summary>
     public GrpcChannel Connect(TestCertificate? certificate, SslProtocols protocols = SslProtocols.None, string? token = null) =>
-        Connect(certificate is null ? null : () => certificate, protocols, token);
+        ConnectRenewing(certificate is null ? null : () => certificate, protocols, token);
 
     /// <summary>The same with a certificate that is asked for at each handshake, as one that is renewed.</summary>
-    public GrpcChannel Connect(Func<TestCertificate>? certificate, SslProtocols protocols = SslProtocols.None, string? token = null)
+    public GrpcChannel ConnectRenewing(Func<TestCertificate>? certificate, SslProtocols protocols = SslProtocols.None, string? token = null)
     {
         SslClientAuthenticationOptions tls = new()
         {

@@ -30,7 +30,10 @@ public sealed class TlsCliTests : IAsyncLifetime
         (await Cli.RunAsync((string?)null, "verify", core)).Checked();
         Dictionary<string, string> environment = new()
         {
-            ["CORELIFT_AGENT"] = $"https://localhost:{_agent.Port}", ["CORELIFT_CA"] = _agent.ClientCaFile, ["CORELIFT_CERT"] = Cert, ["CORELIFT_KEY"] = Key,
+            ["CORELIFT_AGENT"] = $"https://localhost:{_agent.Port}",
+            ["CORELIFT_CA"] = _agent.ClientCaFile,
+            ["CORELIFT_CERT"] = Cert,
+            ["CORELIFT_KEY"] = Key,
         };
         Assert.Contains("canary", (await Command.RunAsync(Artifacts.Cli, ["ps"], environment)).Checked().Output, StringComparison.Ordinal);
         environment["CORELIFT_SERVER_NAME"] = "another.example.org";
@@ -86,7 +89,7 @@ public sealed class TlsCliTests : IAsyncLifetime
         CommandResult result = await Cli.RunAsync(address, ["ps", .. arguments]);
         Assert.Contains(said, result.Errors, StringComparison.Ordinal);
         Assert.Equal(3, result.ExitCode);
-        Assert.Equal(1, result.Errors.TrimEnd().Split('\n').Length);
+        Assert.DoesNotContain('\n', result.Errors.TrimEnd());
     }
 
     [Fact]
@@ -131,7 +134,7 @@ public sealed class TlsCliTests : IAsyncLifetime
     {
         using System.Net.Sockets.TcpClient client = await listener.AcceptTcpClientAsync();
         await client.GetStream().WriteAsync("HTTP/1.1 400 Bad Request\r\n\r\n"u8.ToArray());
-        await client.GetStream().ReadAsync(new byte[1000]);
+        _ = await client.GetStream().ReadAsync(new byte[1]);
     }
 
     private string[] Files => ["--ca", _agent.ClientCaFile, "--cert", Cert, "--key", Key];

@@ -8,15 +8,18 @@ public sealed class TestCgroup : IDisposable
     private static readonly string s_name = $"corelift-test-{Environment.ProcessId}";
 
     private readonly List<string> _folders = [];
+    private readonly int _depth;
 
-    private TestCgroup(IEnumerable<string> roots)
+    private TestCgroup(IEnumerable<string> roots, params string[] below)
     {
         foreach (string root in roots)
         {
-            string folder = Path.Combine(root, s_name);
+            string folder = Path.Combine([root, s_name, .. below]);
             Directory.CreateDirectory(folder);
             _folders.Add(folder);
         }
+
+        _depth = below.Length + 1;
     }
 
     private static string Unified => Directory.Exists("/sys/fs/cgroup/unified") ? "/sys/fs/cgroup/unified" : "/sys/fs/cgroup";
@@ -33,6 +36,10 @@ public sealed class TestCgroup : IDisposable
     /// <summary>A cgroup whose pressure can be read.</summary>
     public static TestCgroup WithPressure() => new([Unified]);
 
+    /// <summary>A cgroup as containerd makes it for a container of a pod.</summary>
+    public static TestCgroup OfContainer(string id) =>
+        new([Directory.Exists("/sys/fs/cgroup/memory") ? "/sys/fs/cgroup/memory" : Unified], "kubepods", "burstable", $"pod-of-{id[..8]}", $"cri-containerd-{id}.scope");
+
     /// <summary>Moves a process there; its memory so far stays charged where it was.</summary>
     public void Take(int pid) => Write("cgroup.procs", pid.ToString(CultureInfo.InvariantCulture));
 
@@ -42,6 +49,11 @@ public sealed class TestCgroup : IDisposable
         foreach (string folder in _folders)
         {
             Wait.UntilAsync(() => TryRemove(folder), TimeSpan.FromSeconds(10), $"{folder} removed").GetAwaiter().GetResult();
+            string? above = Path.GetDirectoryName(folder);
+            for (int depth = 1; depth < _depth && TryRemove(above!); depth++)
+            {
+                above = Path.GetDirectoryName(above); // one that another test's cgroup is below stays
+            }
         }
     }
 

@@ -68,6 +68,9 @@ internal interface IPodDirectory
     /// <summary>The pod of a container, or null outside Kubernetes and where it is not known (yet).</summary>
     /// <param name="containerId">64 hexadecimal digits; empty gives null.</param>
     /// <param name="cancellationToken">Gives up a look at the API server.</param>
+    /// <exception cref="AccessUnavailableException">
+    /// It is not known, and the API server could not be asked: what is decided by pods must be refused (fail closed).
+    /// </exception>
     ValueTask<PodIdentity?> FindAsync(string containerId, CancellationToken cancellationToken);
 }
 

@@ -31,6 +31,12 @@ internal static class AgentSettings
     internal static readonly Setting<int> MaxCaptures = s_make.Number("max-captures", "Most stops and captures at once", 32, 1, 1000);
     internal static readonly Setting<int> Nice = s_make.Number("nice", "Nice value of the serving process; stops are made at high priority all the same", 5, 0, 19);
     internal static readonly Setting<string> LogFormat = s_make.Choice("log-format", "Form of the log lines", "text", "json");
+    internal static readonly Setting<string> Kubernetes = s_make.Choice("kubernetes", "Whether to ask the Kubernetes API server which pod a process is in, and who calls; auto: in a pod with a service account, or where kubernetes-api is set", "auto", "on", "off");
+    internal static readonly Setting<string?> KubernetesApi = s_make.Text("kubernetes-api", "URL", "The API server: https://HOST:PORT", "the pod's, by KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT");
+    internal static readonly Setting<string?> KubernetesTokenFile = s_make.Text("kubernetes-token-file", "FILE", "Token that the agent shows the API server; read for each request", "that of the pod's service account");
+    internal static readonly Setting<string?> KubernetesCa = s_make.Text("kubernetes-ca", "FILE", "Authorities of the API server's certificate; read at each handshake", "those of the pod's service account, or the host's where kubernetes-api is set");
+    internal static readonly Setting<string?> KubernetesAudience = s_make.Text("kubernetes-audience", "TEXT", "Audience that callers' service account tokens must have been made for", "corelift-agent");
+    internal static readonly Setting<string?> NodeName = s_make.Text("node-name", "NAME", "The node whose pods are known", "the environment variable NODE_NAME");
 
     /// <summary>All of them.</summary>
     internal static IReadOnlyList<Setting> All => s_make.Made;

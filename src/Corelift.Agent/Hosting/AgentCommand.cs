@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Corelift.Agent.Access;
 using Corelift.Agent.Configuration;
+using Corelift.Agent.Kubernetes;
 
 namespace Corelift.Agent.Hosting;
 
@@ -47,6 +48,7 @@ internal static class AgentCommand
             MaxCaptures = values.Get(AgentSettings.MaxCaptures),
             Nice = values.Get(AgentSettings.Nice),
             JsonLog = values.Get(AgentSettings.LogFormat) == "json",
+            Kubernetes = KubernetesOptions.Read(values),
         };
     }
 

@@ -1,6 +1,7 @@
 using Corelift.Agent.Access;
 using Corelift.Agent.Access.Tls;
 using Corelift.Agent.Access.Tokens;
+using Corelift.Agent.Kubernetes;
 
 namespace Corelift.Agent.Hosting;
 
@@ -54,4 +55,7 @@ internal sealed record AgentOptions
 
     /// <summary>Whether log lines are JSON objects.</summary>
     internal bool JsonLog { get; init; }
+
+    /// <summary>Whether it asks a Kubernetes API server, and which.</summary>
+    internal KubernetesOptions Kubernetes { get; init; } = new();
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using Corelift.Agent.Access.Tls;
 using Corelift.Agent.Access.Tokens;
 using Corelift.Agent.Configuration;
+using Corelift.Agent.Kubernetes;
 
 namespace Corelift.Agent.Hosting;
 
@@ -56,7 +57,7 @@ internal static class DoorSettings
         return clientCa is null && !TakesTokens(values)
             ? throw new StartRefusedException(
                 $"will not listen on '{door}': nobody could say who calls. Name the CAs of client certificates with --client-ca FILE, "
-                + "or an issuer of tokens with --oidc-issuer URL and --oidc-audience NAME")
+                + "an issuer of tokens with --oidc-issuer URL and --oidc-audience NAME, or a Kubernetes API server with --kubernetes on")
             : new TlsFiles(certificate, key, clientCa);
     }
 
@@ -85,5 +86,6 @@ internal static class DoorSettings
     }
 
     /// <summary>Whether some source of identities takes tokens, so that a TLS door without client certificates is not open.</summary>
-    private static bool TakesTokens(SettingValues values) => values.Get(AgentSettings.OidcIssuer) is not null;
+    private static bool TakesTokens(SettingValues values) =>
+        values.Get(AgentSettings.OidcIssuer) is not null || ApiAddress.Find(KubernetesOptions.Read(values), Environment.GetEnvironmentVariable) is not null;
 }

@@ -34,5 +34,7 @@ internal enum ErrorReason
     InvalidField,
     Unsupported,
     ShuttingDown,
+    KubernetesOff,
+    KubernetesUnavailable,
     Internal,
 }

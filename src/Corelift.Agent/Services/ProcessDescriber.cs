@@ -1,4 +1,5 @@
 using System.Globalization;
+using Corelift.Agent.Access;
 using Corelift.Linux;
 using Corelift.Linux.Procfs;
 using Corelift.V1;
@@ -9,13 +10,22 @@ using Vma = Corelift.Linux.Procfs.Vma;
 namespace Corelift.Agent.Services;
 
 /// <summary>All that /proc says of one process, for GetProcess, plans and captures. Touches nothing and stops nobody.</summary>
-internal sealed class ProcessDescriber
+internal sealed class ProcessDescriber(IPodDirectory pods)
 {
     private static readonly string[] s_namespaces = ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"];
 
     private readonly ProcfsLimits _limits = ProcfsLimits.Default;
 
-    /// <summary>Describes a process; with start time 0, whichever has the pid.</summary>
+    /// <summary>Describes a process and its pod, which may take a look at the API server (2 s at most).</summary>
+    /// <exception cref="Grpc.Core.RpcException">As for <see cref="Describe(LinuxRef)"/>.</exception>
+    internal async ValueTask<Process> DescribeAsync(LinuxRef wanted, CancellationToken cancellationToken)
+    {
+        Process process = Describe(wanted);
+        await process.Summary.AddPodAsync(pods, cancellationToken).ConfigureAwait(false);
+        return process;
+    }
+
+    /// <summary>Describes a process without its pod; with start time 0, whichever has the pid.</summary>
     /// <exception cref="Grpc.Core.RpcException">It is not there, another one, a kernel thread, or the kernel refuses.</exception>
     internal Process Describe(LinuxRef wanted)
     {

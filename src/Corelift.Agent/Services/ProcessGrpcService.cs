@@ -1,4 +1,5 @@
 using System.Globalization;
+using Corelift.Agent.Access;
 using Corelift.Linux;
 using Corelift.Linux.Processes;
 using Corelift.Linux.Procfs;
@@ -10,16 +11,17 @@ using WireThread = Corelift.V1.Thread;
 namespace Corelift.Agent.Services;
 
 /// <summary>Looks at processes through /proc (corelift.v1.ProcessService). Stateless; every call reads anew.</summary>
-internal sealed class ProcessGrpcService(ProcessDescriber describer) : ProcessService.ProcessServiceBase
+internal sealed class ProcessGrpcService(ProcessDescriber describer, IPodDirectory pods) : ProcessService.ProcessServiceBase
 {
     private const int UsualProcesses = 500;
     private const int MaxProcesses = 5000;
     private const int UsualItems = 1000;
     private const int MaxItems = 10_000;
 
-    public override Task<ListProcessesResponse> ListProcesses(ListProcessesRequest request, ServerCallContext context)
+    public override async Task<ListProcessesResponse> ListProcesses(ListProcessesRequest request, ServerCallContext context)
     {
         var filter = new ProcessFilter(request);
+        var podFilter = new PodFilter(request, pods);
         ulong after = PageToken.Read(PageKind.Processes, request.PageToken) ?? 0;
         int size = PageToken.Size(request.PageSize, UsualProcesses, MaxProcesses);
         var response = new ListProcessesResponse();
@@ -32,7 +34,7 @@ internal sealed class ProcessGrpcService(ProcessDescriber describer) : ProcessSe
             }
 
             context.CancellationToken.ThrowIfCancellationRequested();
-            if (Summarize(pid, filter, buffer) is not ProcessSummary summary)
+            if (Summarize(pid, filter, buffer) is not ProcessSummary summary || !await podFilter.TakesAsync(summary, context.CancellationToken))
             {
                 continue;
             }
@@ -47,13 +49,11 @@ internal sealed class ProcessGrpcService(ProcessDescriber describer) : ProcessSe
             response.Processes.Add(summary);
         }
 
-        return Task.FromResult(response);
+        return response;
     }
 
-    public override Task<GetProcessResponse> GetProcess(GetProcessRequest request, ServerCallContext context)
-    {
-        return Task.FromResult(new GetProcessResponse { Process = describer.Describe(RequestLimits.ToTarget(request.Ref)) });
-    }
+    public override async Task<GetProcessResponse> GetProcess(GetProcessRequest request, ServerCallContext context) =>
+        new() { Process = await describer.DescribeAsync(RequestLimits.ToTarget(request.Ref), context.CancellationToken) };
 
     public override Task<ListThreadsResponse> ListThreads(ListThreadsRequest request, ServerCallContext context)
     {

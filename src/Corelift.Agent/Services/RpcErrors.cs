@@ -50,6 +50,8 @@ internal static class RpcErrors
         [ErrorReason.InvalidField] = new(StatusCode.InvalidArgument, "INVALID_FIELD", "correct the request"),
         [ErrorReason.Unsupported] = new(StatusCode.Unimplemented, "UNSUPPORTED", "use another agent"),
         [ErrorReason.ShuttingDown] = new(StatusCode.Unavailable, "SHUTTING_DOWN", "try again when the next agent is up"),
+        [ErrorReason.KubernetesOff] = new(StatusCode.FailedPrecondition, "KUBERNETES_OFF", "name the process by its pid or container, or start the agent with --kubernetes on"),
+        [ErrorReason.KubernetesUnavailable] = new(StatusCode.Unavailable, "KUBERNETES_UNAVAILABLE", "try again; the agent needs the API server, and the verbs list and watch on pods"),
         [ErrorReason.Internal] = new(StatusCode.Internal, "INTERNAL", "this is a bug: see the agent's log"),
     }.ToFrozenDictionary();
 

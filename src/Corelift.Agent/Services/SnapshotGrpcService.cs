@@ -33,7 +33,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         Capture.CapturePlan plan = request.TrackingRound
             ? await _engine.PlanWithRoundAsync(target, wanted, context.CancellationToken)
             : _engine.Plan(target, wanted);
-        return new PlanResponse { Process = _describer.Describe(target), Plan = plan.ToWire(wanted.Content) };
+        return new PlanResponse { Process = await _describer.DescribeAsync(target, context.CancellationToken), Plan = plan.ToWire(wanted.Content) };
     }
 
     public override async Task Capture(V1.CaptureRequest request, IServerStreamWriter<CaptureResponse> stream, ServerCallContext context)
@@ -48,7 +48,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
 
         StopLease? lease = request.LeaseId.Length == 0 ? null : _engine.FindLease(request.LeaseId);
         Linux.ProcessRef target = lease?.Target ?? RequestLimits.ToTarget(request.Ref);
-        Process process = _describer.Describe(target);
+        Process process = await _describer.DescribeAsync(target, context.CancellationToken);
         target = new Linux.ProcessRef((int)process.Summary.Ref.Pid, process.Summary.Ref.StartTimeTicks);
         string id = Guid.NewGuid().ToString("N");
         CoreProcessInfo info = CoreInfo.Read(target.Pid);

@@ -53,6 +53,9 @@ internal static class InspectCommand
             ("parent", process.ParentPid == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"{process.ParentPid}")),
             ("threads", string.Create(CultureInfo.InvariantCulture, $"{summary.ThreadCount}")),
             ("container", summary.ContainerId),
+            ("pod", summary.Pod is { } pod ? $"{pod.Namespace}/{pod.Pod}, container {pod.Container}, node {pod.Node}" : ""),
+            ("image", summary.Pod is { } inPod ? inPod.ImageDigest.Length > 0 ? inPod.ImageDigest : inPod.Image : ""),
+            ("owner", summary.Pod is { OwnerKind.Length: > 0 } owned ? $"{owned.OwnerKind} {owned.OwnerName}" : ""),
             ("cgroup", process.Cgroup),
             ("namespaces", string.Join(", ", process.Namespaces
                 .OrderBy(entry => entry.Key, StringComparer.Ordinal)

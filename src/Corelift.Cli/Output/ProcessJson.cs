@@ -21,6 +21,11 @@ internal static class ProcessJson
         {
             writer.WriteString("started_at", started.ToDateTime());
         }
+
+        if (process.Pod is { } pod)
+        {
+            WritePod(writer, pod);
+        }
     }
 
     internal static void Write(Utf8JsonWriter writer, Process process)
@@ -78,6 +83,28 @@ internal static class ProcessJson
         writer.WriteNumber("thread_count", plan.ThreadCount);
         writer.WriteNumber("vma_count", plan.VmaCount);
         writer.WriteStrings("warnings", plan.Warnings);
+    }
+
+    private static void WritePod(Utf8JsonWriter writer, PodContainer pod)
+    {
+        writer.WriteStartObject("pod");
+        writer.WriteString("namespace", pod.Namespace);
+        writer.WriteString("name", pod.Pod);
+        writer.WriteString("uid", pod.PodUid);
+        writer.WriteString("container", pod.Container);
+        writer.WriteString("image", pod.Image);
+        writer.WriteString("image_digest", pod.ImageDigest);
+        writer.WriteString("node", pod.Node);
+        writer.WriteStartObject("labels");
+        foreach ((string key, string value) in pod.Labels.OrderBy(label => label.Key, StringComparer.Ordinal))
+        {
+            writer.WriteString(key, value);
+        }
+
+        writer.WriteEndObject();
+        writer.WriteString("owner_kind", pod.OwnerKind);
+        writer.WriteString("owner_name", pod.OwnerName);
+        writer.WriteEndObject();
     }
 
     private static void WriteMemory(Utf8JsonWriter writer, MemoryUsage memory)

@@ -75,6 +75,8 @@ internal static class VerificationReport
             ("on", string.Join(", ", new[] { record.Host, record.Kernel }.Where(text => text.Length > 0))),
             ("process", $"pid {record.Pid}  {record.Executable}"),
             ("build-id", record.BuildId),
+            ("pod", record.Pod is { } pod ? $"{pod.Namespace}/{pod.Name}  container {pod.Container}  node {pod.Node}  uid {pod.Uid}" : ""),
+            ("image", record.Pod is { } inPod ? inPod.ImageDigest.Length > 0 ? inPod.ImageDigest : inPod.Image : ""),
             ("strategy", record.Strategy),
             ("content", record.Content),
             ("pause", phases.Length == 0 ? pause : $"{pause} ({phases})"),

@@ -48,6 +48,7 @@ internal static class RecordBuilder
             StartTimeTicks = process.Summary.Ref.StartTimeTicks,
             Executable = WireNames.Cut(process.Executable),
             BuildId = WireNames.Cut(process.BuildId),
+            Pod = process.Summary.Pod is { } pod ? ToPod(pod) : null,
             ThreadStops = threads.Stops,
             NotOfTheInstant = vmas.NotOfTheInstant,
             Holes = [.. vmas.Elisions, .. memory.Holes],
@@ -55,6 +56,19 @@ internal static class RecordBuilder
             Warnings = [.. started.Plan.Warnings.Concat(trailer.Warnings).Distinct().Take(MostWarnings).Select(WireNames.Cut)],
         };
     }
+
+    private static RecordPod ToPod(PodContainer pod) => new()
+    {
+        Namespace = WireNames.Cut(pod.Namespace),
+        Name = WireNames.Cut(pod.Pod),
+        Uid = WireNames.Cut(pod.PodUid),
+        Container = WireNames.Cut(pod.Container),
+        Image = WireNames.Cut(pod.Image),
+        ImageDigest = WireNames.Cut(pod.ImageDigest),
+        Node = WireNames.Cut(pod.Node),
+        OwnerKind = WireNames.Cut(pod.OwnerKind),
+        OwnerName = WireNames.Cut(pod.OwnerName),
+    };
 
     private static string ToText(Timestamp? time)
     {
