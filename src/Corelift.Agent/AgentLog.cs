@@ -61,6 +61,39 @@ internal static partial class AgentLog
     [LoggerMessage(26, LogLevel.Warning, "whoever has a certificate or a token may do everything (--allow-authenticated)")]
     internal static partial void AllowsAuthenticated(this ILogger logger);
 
+    [LoggerMessage(30, LogLevel.Warning, "denied: {Caller} may not {What} process {Pid}: {Why}")]
+    internal static partial void AccessDenied(this ILogger logger, string caller, string what, int pid, string why);
+
+    [LoggerMessage(31, LogLevel.Warning, "denied: what {Caller} may do could not be found out: {Why}")]
+    internal static partial void AccessUnknown(this ILogger logger, string caller, string why);
+
+    [LoggerMessage(32, LogLevel.Information, "policy {Path} holds, with {Rules} rules")]
+    internal static partial void PolicyTaken(this ILogger logger, string path, int rules);
+
+    [LoggerMessage(33, LogLevel.Error, "policy {Path} is wrong and was not taken, the one before holds on: {Problems}")]
+    internal static partial void PolicyNotTaken(this ILogger logger, string path, string problems);
+
+    [LoggerMessage(34, LogLevel.Error, "audit record not written: {Why}")]
+    internal static partial void AuditFailed(this ILogger logger, string why);
+
+    [LoggerMessage(35, LogLevel.Information, "audit {Operation} {Event}: {Action} by {Caller}, reason '{Reason}', process {Pid} {Executable}, pod {Namespace}/{Pod} {PodUid} {ImageDigest}, content {Content}, secrets {Secrets}, record {Sequence} {Hash}")]
+    internal static partial void AuditBegan(
+        this ILogger logger, string operation, string @event, string action, string caller, string reason, int pid, string executable, string @namespace,
+        string pod, string podUid, string imageDigest, string content, bool secrets, long sequence, string hash);
+
+    [LoggerMessage(36, LogLevel.Information, "audit {Operation} end: {Outcome}, {Bytes} bytes, stopped {StoppedMs:F3} ms, {Threads} tasks, strategy {Strategy}, record {Sequence}")]
+    internal static partial void AuditEnded(
+        this ILogger logger, string operation, string outcome, long bytes, double stoppedMs, int threads, string strategy, long sequence);
+
+    [LoggerMessage(37, LogLevel.Warning, "audit {Operation} denied: {Action} by {Caller} of process {Pid}: {Outcome}")]
+    internal static partial void AuditDenied(this ILogger logger, string operation, string action, string caller, int pid, string outcome);
+
+    [LoggerMessage(38, LogLevel.Warning, "audit {Operation} interrupted: an agent before this one ended in the middle of it")]
+    internal static partial void AuditInterrupted(this ILogger logger, string operation);
+
+    [LoggerMessage(39, LogLevel.Error, "the audit log ends at record {Sequence}, and had {Known}: its tail was taken away")]
+    internal static partial void AuditTailMissing(this ILogger logger, long sequence, long known);
+
     [LoggerMessage(40, LogLevel.Error, "{Method} failed unexpectedly, error id {ErrorId}")]
     internal static partial void CallFailed(this ILogger logger, string method, string errorId, Exception failure);
 

@@ -39,16 +39,17 @@ public sealed partial class CaptureEngine
     private async Task<CaptureUnderWay> BeginPrecopyAsync(
         ProcessRef target, CaptureRequest request, CapturePlan plan, IDisposable taken, CancellationToken cancellationToken)
     {
+        var approver = new Approver(target, request.Approve);
         _journal.Note(target);
         SafeFileHandle? quiesce = request.Quiesces ? _quiesceJournals.Open(target) : null;
         WorkerConnection worker = WorkerConnection.Start(
             _options.WorkerExecutable,
-            ToWorker(WorkerTask.Precopy, target, request, plan.Strategy, request.PrecopyCopyLimitBytes),
+            ToWorker(WorkerTask.Precopy, target, request, plan.Strategy, request.PrecopyCopyLimitBytes, approver),
             quiesceJournal: quiesce);
         try
         {
-            using WorkerMessageIn tracking = await worker.NextAsync(cancellationToken).ConfigureAwait(false);
-            var live = new PrecopyCapture(target, worker, tracking, TryOpen(target)) { PlannedReasons = plan.Reasons };
+            using WorkerMessageIn tracking = await approver.NextAsync(worker, cancellationToken).ConfigureAwait(false);
+            var live = new PrecopyCapture(target, worker, tracking, approver, TryOpen(target)) { PlannedReasons = plan.Reasons };
             bool handedOver = false;
             return new CaptureUnderWay(
                 plan,
@@ -65,6 +66,7 @@ public sealed partial class CaptureEngine
                 async () =>
                 {
                     await live.DisposeAsync().ConfigureAwait(false);
+                    approver.Dispose();
                     if (!handedOver)
                     {
                         if (live.IsStopping)
@@ -83,6 +85,7 @@ public sealed partial class CaptureEngine
                 worker.Kill();
             }
 
+            approver.Dispose();
             await EndAsync(target, worker, taken, quiesce).ConfigureAwait(false);
             throw;
         }

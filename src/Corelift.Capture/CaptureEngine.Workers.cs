@@ -1,5 +1,4 @@
 #pragma warning disable CA2000 // What is made here is owned by the session, lease or channel that it goes to.
-using System.Globalization;
 using Corelift.Capture.Planning;
 using Corelift.Capture.Reading;
 using Corelift.Capture.Sessions;
@@ -18,7 +17,7 @@ public sealed partial class CaptureEngine
         ProcessRef target, CaptureRequest request, CapturePlan plan, IDisposable taken, CancellationToken cancellationToken)
     {
         StopLease lease = await StartLeaseAsync(
-            target, request.StopBudget, request.StopBudget, request.StopBudget, taken, request.Quiesces, cancellationToken).ConfigureAwait(false);
+            target, request.StopBudget, request.StopBudget, request.StopBudget, taken, request.Quiesces, request.Approve, cancellationToken).ConfigureAwait(false);
         try
         {
             SnapshotSession? session = null;
@@ -40,17 +39,18 @@ public sealed partial class CaptureEngine
         ProcessRef target, CaptureRequest request, CapturePlan plan, IDisposable taken, CancellationToken cancellationToken)
     {
         bool fork = plan.Strategy == CaptureStrategy.Fork;
+        using var approver = new Approver(target, request.Approve);
         _journal.Note(target);
         using SafeFileHandle? spool = fork ? null : OpenSpoolFile(plan);
         SafeFileHandle? quiesce = request.Quiesces ? _quiesceJournals.Open(target) : null;
         WorkerConnection worker = WorkerConnection.Start(
             _options.WorkerExecutable,
-            ToWorker(WorkerTask.Capture, target, request, plan.Strategy, request.PauseCopyLimitBytes),
+            ToWorker(WorkerTask.Capture, target, request, plan.Strategy, request.PauseCopyLimitBytes, approver),
             spool,
             quiesce);
         try
         {
-            using WorkerMessageIn instant = await worker.NextAsync(cancellationToken).ConfigureAwait(false);
+            using WorkerMessageIn instant = await approver.NextAsync(worker, cancellationToken).ConfigureAwait(false);
             plan = WithQuiesce(plan, instant.QuiescedFor, instant.Reply.Text);
             return FromInstant(target, plan, instant, worker, null, () => EndAsync(target, worker, taken, quiesce));
         }
@@ -125,6 +125,7 @@ public sealed partial class CaptureEngine
             Content = request.Content,
             CoredumpFilter = facts.CoredumpFilter,
             IsCoreClr = facts.IsCoreClr,
+            Secrets = request.Secrets,
             StackPointers = stackPointers,
             DebuggerPages = request.Content == CaptureContent.Stacks ? DebuggerPages.Find(facts) : [],
         });
@@ -142,8 +143,9 @@ public sealed partial class CaptureEngine
 
     private async Task<StopLease> StartLeaseAsync(
         ProcessRef target, TimeSpan timeToLive, TimeSpan maxHold, TimeSpan stopBudget, IDisposable taken, bool quiesces,
-        CancellationToken cancellationToken)
+        ApproveTarget? approve, CancellationToken cancellationToken)
     {
+        using var approver = new Approver(target, approve);
         _journal.Note(target);
         SafeFileHandle? quiesce = quiesces ? _quiesceJournals.Open(target) : null;
         WorkerConnection worker = WorkerConnection.Start(
@@ -155,11 +157,12 @@ public sealed partial class CaptureEngine
                 StartTimeTicks = target.StartTimeTicks,
                 StopBudgetNanoseconds = stopBudget.Ticks * 100,
                 HoldNanoseconds = timeToLive.Ticks * 100,
+                AsksFirst = approver.AsksFirst,
             },
             quiesceJournal: quiesce);
         try
         {
-            using WorkerMessageIn instant = await worker.NextAsync(cancellationToken).ConfigureAwait(false);
+            using WorkerMessageIn instant = await approver.NextAsync(worker, cancellationToken).ConfigureAwait(false);
             var lease = new StopLease(target, worker, instant, timeToLive, maxHold, async ended =>
             {
                 _leases.TryRemove(ended.Id, out _);
@@ -178,7 +181,7 @@ public sealed partial class CaptureEngine
         }
     }
 
-    private WorkerRequest ToWorker(WorkerTask task, ProcessRef target, CaptureRequest request, CaptureStrategy strategy, long pauseCopyLimitBytes) => new()
+    private WorkerRequest ToWorker(WorkerTask task, ProcessRef target, CaptureRequest request, CaptureStrategy strategy, long pauseCopyLimitBytes, Approver approver) => new()
     {
         Task = task,
         Pid = target.Pid,
@@ -188,21 +191,9 @@ public sealed partial class CaptureEngine
         StopBudgetNanoseconds = request.StopBudget.Ticks * 100,
         PauseCopyLimitBytes = pauseCopyLimitBytes,
         SpoolLimitBytes = SpoolLimit(),
+        AsksFirst = approver.AsksFirst,
+        Secrets = SecretMemoryText.Of(request.Secrets),
     };
-
-    /// <summary>Says in the plan that the target was quiesced, or why it was not although that was asked for.</summary>
-    private static CapturePlan WithQuiesce(CapturePlan plan, TimeSpan quiescedFor, string notBecause) =>
-        notBecause.Length > 0 ? plan with { Warnings = [.. plan.Warnings, $"not quiesced: {notBecause}"] }
-        : quiescedFor > TimeSpan.Zero
-            ? plan with
-            {
-                Reasons =
-                [
-                    .. plan.Reasons,
-                    string.Create(CultureInfo.InvariantCulture, $"quiesced: its threads ran on one CPU at SCHED_IDLE for the last {quiescedFor.TotalMilliseconds:0.0} ms before the stop"),
-                ],
-            }
-        : plan;
 
     private async ValueTask EndAsync(ProcessRef target, WorkerConnection worker, IDisposable taken, SafeFileHandle? quiesce)
     {

@@ -107,9 +107,11 @@ public sealed partial class CaptureEngine : IAsyncDisposable
     /// <param name="target">The process.</param>
     /// <param name="timeToLive">Time until it is resumed unless kept alive.</param>
     /// <param name="stopBudget">Longest time that stopping all its tasks may take.</param>
+    /// <param name="approve">Asked when the target is seized, before it is stopped; null for nobody.</param>
     /// <param name="cancellationToken">Cancels the stop while it is being made.</param>
     /// <exception cref="CaptureException">It is not stopped.</exception>
-    public async Task<StopLease> StopAsync(ProcessRef target, TimeSpan timeToLive, TimeSpan stopBudget, CancellationToken cancellationToken)
+    public async Task<StopLease> StopAsync(
+        ProcessRef target, TimeSpan timeToLive, TimeSpan stopBudget, ApproveTarget? approve, CancellationToken cancellationToken)
     {
         OwnProcesses.ThrowIfOwn(target.Pid);
         ProcessRef identity;
@@ -121,7 +123,7 @@ public sealed partial class CaptureEngine : IAsyncDisposable
         IDisposable taken = _registry.Take(identity);
         try
         {
-            StopLease lease = await StartLeaseAsync(identity, timeToLive, _options.MaxHold, stopBudget, taken, false, cancellationToken).ConfigureAwait(false);
+            StopLease lease = await StartLeaseAsync(identity, timeToLive, _options.MaxHold, stopBudget, taken, false, approve, cancellationToken).ConfigureAwait(false);
             return lease;
         }
         catch

@@ -3,6 +3,9 @@ namespace Corelift.Capture;
 /// <summary>Budgets of an agent. Everything a client asks for is cut to these.</summary>
 public sealed record CaptureEngineOptions
 {
+    /// <summary>Longest time for an <see cref="ApproveTarget"/>: the target is seized meanwhile, though it runs.</summary>
+    public static TimeSpan DecisionPatience { get; } = TimeSpan.FromSeconds(5);
+
     /// <summary>Program to start workers from; its first argument will be "worker".</summary>
     public required string WorkerExecutable { get; init; }
 

@@ -75,6 +75,9 @@ public enum CaptureFailure
     /// <summary>The lease ended while it was being used.</summary>
     LeaseEnded,
 
+    /// <summary>Whether it is allowed was not decided in time; nobody was stopped.</summary>
+    Undecided,
+
     /// <summary>A bug, or a kernel that behaves unlike any that was tried.</summary>
     Internal,
 }

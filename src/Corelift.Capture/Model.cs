@@ -82,6 +82,9 @@ public enum HoleCause : byte
 
     /// <summary>Given up before it was read, for the target's sake.</summary>
     Dropped = 9,
+
+    /// <summary>Marked as secret by its owner, and not asked for.</summary>
+    Secret = 10,
 }
 
 /// <summary>Where a region's bytes are read from.</summary>
@@ -148,6 +151,12 @@ public sealed record CaptureRequest
 
     /// <summary>Whether the client can write at any place of its core: strategy precopy needs that.</summary>
     public bool SinkCanSeek { get; init; } = true;
+
+    /// <summary>What is secret, and whether it is captured all the same.</summary>
+    public SecretMemory Secrets { get; init; } = SecretMemory.Usual;
+
+    /// <summary>Asked when the target is seized, before it is stopped; null for nobody.</summary>
+    public ApproveTarget? Approve { get; init; }
 
     /// <summary>Whether the target's tasks are gathered on one CPU at lowest priority shortly before the stop.</summary>
     public bool Quiesces { get; init; }

@@ -23,7 +23,7 @@ internal sealed class CommandFactory
     internal Command Create(string name, string description, Func<CliSession, CancellationToken, Task<int>> work, params string[] examples)
     {
         _examples[name] = examples;
-        Command command = new(name, description);
+        Command command = new(name.Split(' ')[^1], description); // "audit verify" is the verify of audit
         command.SetAction((arguments, cancellation) =>
             CommandLine.RunAsync(new CliSession(arguments, _console, Connection), work, cancellation));
         return command;

@@ -84,6 +84,7 @@ internal static class CommandLine
             ThreadsCommand.Create(factory),
             ReadCommand.Create(factory),
             VerifyCommand.Create(factory),
+            AuditCommand.Create(factory),
             VersionCommand.Create(factory),
             CompletionCommand.Create(factory),
         };
@@ -116,7 +117,7 @@ internal static class CommandLine
             int result = help.Invoke(parseResult);
             TextWriter output = parseResult.InvocationConfiguration.Output;
             output.WriteLine("Examples:");
-            foreach (string example in examples.GetValueOrDefault(parseResult.CommandResult.Command.Name, s_first))
+            foreach (string example in examples.GetValueOrDefault(NameOf(parseResult.CommandResult.Command), s_first))
             {
                 output.WriteLine($"  {example}");
             }
@@ -125,5 +126,8 @@ internal static class CommandLine
             output.WriteLine(ExitCode.Help);
             return result;
         }
+
+        private static string NameOf(Command command) =>
+            command.Parents.OfType<Command>().FirstOrDefault() is { } parent and not RootCommand ? $"{parent.Name} {command.Name}" : command.Name;
     }
 }

@@ -23,6 +23,7 @@ public sealed partial class CoreliftClient
         {
             Ref = target,
             ResumeOnDisconnect = resumeOnDisconnect,
+            Reason = _reason ?? string.Empty,
             TimeToLive = timeToLive is { } live ? Duration.FromTimeSpan(live) : null,
             StopBudget = stopBudget is { } budget ? Duration.FromTimeSpan(budget) : null,
         };
@@ -83,7 +84,7 @@ public sealed partial class CoreliftClient
     public IAsyncEnumerable<ReadMemoryResponse> ReadMemoryAsync(
         string leaseId, IEnumerable<AddressRange> ranges, CancellationToken cancellation = default)
     {
-        ReadMemoryRequest request = new() { LeaseId = leaseId };
+        ReadMemoryRequest request = new() { LeaseId = leaseId, Reason = _reason ?? string.Empty };
         request.Ranges.AddRange(ranges);
         return StreamAsync(_control.ReadMemory(request, cancellationToken: cancellation), cancellation);
     }

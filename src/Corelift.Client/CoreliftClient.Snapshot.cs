@@ -49,7 +49,7 @@ public sealed partial class CoreliftClient
         ArgumentNullException.ThrowIfNull(destination);
         request.Verify();
         using CoreOutput output = destination.Open();
-        CaptureRequest capture = request.ToCapture(sinkCannotSeek: !output.Stream.CanSeek);
+        CaptureRequest capture = request.ToCapture(sinkCannotSeek: !output.Stream.CanSeek, _reason);
         if (capture.Options is { Strategy: Strategy.Precopy, SinkCannotSeek: true })
         {
             throw new SnapshotException(SnapshotFailure.Output, "strategy precopy replaces what it sent before, so the core "

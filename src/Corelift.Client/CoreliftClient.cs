@@ -21,9 +21,11 @@ public sealed partial class CoreliftClient : IAsyncDisposable
     private readonly ProcessService.ProcessServiceClient _processes;
     private readonly ControlService.ControlServiceClient _control;
     private readonly SnapshotService.SnapshotServiceClient _snapshots;
+    private readonly string? _reason;
 
     private CoreliftClient(AgentAddress address, GrpcChannel channel, CoreliftClientOptions options)
     {
+        _reason = options.Reason;
         Address = address;
         _channel = channel;
         _invoker = channel.CreateCallInvoker().WithToken(address, options.TokenFile);

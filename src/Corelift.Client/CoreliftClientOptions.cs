@@ -31,6 +31,9 @@ public sealed record CoreliftClientOptions
     /// </summary>
     public string? TokenFile { get; init; }
 
+    /// <summary>Why processes are stopped and read, for the agent's audit log; at most 1024 bytes. Null for no reason.</summary>
+    public string? Reason { get; init; }
+
     /// <summary>Last word on the HTTP handler before the first call. Null for none.</summary>
     public Action<SocketsHttpHandler>? ConfigureHandler { get; init; }
 }

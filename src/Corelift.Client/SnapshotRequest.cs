@@ -29,6 +29,12 @@ public sealed record SnapshotRequest
     /// <summary>Whether the target's threads are brought to stop at more nearly the same moment, as the contract has it.</summary>
     public bool Quiesce { get; init; }
 
+    /// <summary>Whether memory that its owner marked as secret is captured, too. Needs the right snapshot-secrets.</summary>
+    public bool IncludeSecrets { get; init; }
+
+    /// <summary>Why, for the agent's audit log; null for <see cref="CoreliftClientOptions.Reason"/>.</summary>
+    public string? Reason { get; init; }
+
     /// <summary>Packing on the wire; unspecified is none.</summary>
     public Compression Compression { get; init; }
 
@@ -44,6 +50,7 @@ public sealed record SnapshotRequest
         Compression = Compression,
         RateLimitBytesPerSecond = RateLimitBytesPerSecond,
         Quiesce = Quiesce,
+        IncludeSecrets = IncludeSecrets,
         SinkCannotSeek = sinkCannotSeek,
     };
 
@@ -56,10 +63,10 @@ public sealed record SnapshotRequest
         }
     }
 
-    internal CaptureRequest ToCapture(bool sinkCannotSeek)
+    internal CaptureRequest ToCapture(bool sinkCannotSeek, string? reason)
     {
         Verify();
-        CaptureRequest request = new() { Options = ToOptions(sinkCannotSeek) };
+        CaptureRequest request = new() { Options = ToOptions(sinkCannotSeek), Reason = Reason ?? reason ?? string.Empty };
         if (LeaseId is not null)
         {
             request.LeaseId = LeaseId;

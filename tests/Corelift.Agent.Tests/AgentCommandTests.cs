@@ -41,6 +41,14 @@ public sealed class AgentCommandTests
     public void Wrong_values_are_said_to_be_wrong(params string[] args) => Assert.NotEmpty(AgentCommand.Build().Parse(args).Errors);
 
     [Fact]
+    public void An_architecture_whose_system_calls_it_does_not_know_is_refused()
+    {
+        StartChecks.RequireKnownArchitecture(System.Runtime.InteropServices.Architecture.X64);
+        StartRefusedException refusal = Assert.Throws<StartRefusedException>(() => StartChecks.RequireKnownArchitecture(System.Runtime.InteropServices.Architecture.Arm64));
+        Assert.Contains("Arm64", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_missing_capability_is_named_with_the_remedy()
     {
         StartChecks.RequireCapabilities(CapabilitySet.SysPtrace | CapabilitySet.SysNice);
@@ -61,6 +69,7 @@ public sealed class AgentCommandTests
     [InlineData("is no https URL", "--oidc-issuer", "http://a.example.org", "--oidc-audience", "x")]
     [InlineData("is no https URL", "--oidc-issuer", "https://a.example.org?x", "--oidc-audience", "x")]
     [InlineData("without --oidc-issuer", "--oidc-audience", "x")]
+    [InlineData("give one of them", "--allow-authenticated", "--policy", "/p")]
     [InlineData("is no mode for a socket", "--socket-mode", "0770")]
     [InlineData("is no mode for a socket", "--socket-mode", "0060")]
     [InlineData("is no mode for a socket", "--socket-mode", "rw")]

@@ -1,8 +1,10 @@
 using Corelift.Agent.Access;
+using Corelift.Agent.Access.Policy;
 using Corelift.Agent.Services;
 using Corelift.Linux.Procfs;
 using Corelift.V1;
 using Grpc.Core;
+using Microsoft.Extensions.Logging.Abstractions;
 using LinuxRef = Corelift.Linux.ProcessRef;
 using Process = Corelift.V1.Process;
 
@@ -44,13 +46,16 @@ public sealed class ProcessServiceTests
     [Fact]
     public async Task Pages_of_vmas_and_threads_join_to_the_whole()
     {
-        var service = new ProcessGrpcService(new ProcessDescriber(new NoPodDirectory()), new NoPodDirectory());
+        var gate = new AccessGate(
+            [new HostRights()], new TargetIdentityReader(new NoPodDirectory()), new NoPolicy(), NullLogger<AccessGate>.Instance);
+        var service = new ProcessGrpcService(new ProcessDescriber(new NoPodDirectory()), new NoPodDirectory(), gate);
+        var context = new CallContext(new Caller(CallerKind.UnixPeer, "uid:0"));
         var target = new ProcessRef { Pid = (uint)Environment.ProcessId };
         var starts = new List<ulong>();
         var request = new ListVmasRequest { Ref = target, PageSize = 50, Details = true };
         do
         {
-            ListVmasResponse page = await service.ListVmas(request, null!);
+            ListVmasResponse page = await service.ListVmas(request, context);
             Assert.InRange(page.Vmas.Count, 1, 50);
             starts.AddRange(page.Vmas.Select(vma => vma.Range.Start));
             request.PageToken = page.NextPageToken;

@@ -18,7 +18,12 @@ public sealed class MemoryIsExactTests : AgentTest
     {
         using LiveProcess target = LiveProcess.Start("canary", s_everyKind);
         await SnapshotUnharmedAsync(target, strategy, "full");
+        using (CoreImage usual = new(CorePath))
+        {
+            Assert.False(usual.Holds(target.Range("dontdump")), "MADV_DONTDUMP is a secret that was not asked for");
+        }
 
+        await SnapshotAsync(target, strategy, "full", "--include-secrets", "--force");
         using CoreImage core = new(CorePath);
         Assert.All(
             ["private", "shared", "memfd", "dontfork", "wipeonfork", "dontdump"],

@@ -22,6 +22,7 @@ public sealed class ProjectGraphTests
         ["Corelift.Testing"] = ["Corelift.Contracts"],
         ["Corelift.Benchmarks"] = ["Corelift.Testing", "Corelift.Contracts"],
         ["Corelift.EndToEnd.Tests"] = ["Corelift.Testing", "Corelift.Contracts"],
+        ["Corelift.Packaging.Tests"] = ["Corelift.Testing"],
         ["Corelift.Structure.Tests"] = [],
     };
 

@@ -75,6 +75,9 @@ public sealed class LiveProcess : IDisposable
     public static LiveProcess Start(LaunchOptions options, string tracee, params string[] arguments) =>
         StartProgram(options, Artifacts.Tracee(tracee), arguments);
 
+    /// <summary>Starts a tracee that lies somewhere else.</summary>
+    public static LiveProcess StartProgram(string program, params string[] arguments) => StartProgram(new LaunchOptions(), program, arguments);
+
     /// <summary>Starts the managed tracee.</summary>
     public static LiveProcess StartManaged(LaunchOptions options, params string[] arguments) =>
         StartProgram(options, "dotnet", [Artifacts.Tracee("managed/ManagedTarget.dll"), .. arguments]);

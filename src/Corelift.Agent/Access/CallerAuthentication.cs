@@ -11,13 +11,17 @@ internal sealed record DoorRules(bool AllowAuthenticated, bool HealthWithoutIden
 
 /// <summary>Finds out who makes a call: the one place where that is decided, for every method.</summary>
 /// <param name="bearers">Those that know tokens; one that knows the token is enough.</param>
+/// <param name="rights">Those that say what callers may do.</param>
 /// <param name="rules">What was configured.</param>
-internal sealed class CallerAuthentication(IEnumerable<IBearerAuthenticator> bearers, DoorRules rules)
+internal sealed class CallerAuthentication(IEnumerable<IBearerAuthenticator> bearers, IEnumerable<IRightsSource> rights, DoorRules rules)
 {
     private const string HealthService = "/grpc.health.v1.Health/";
     private const string BearerScheme = "Bearer ";
 
     private readonly IBearerAuthenticator[] _bearers = [.. bearers];
+
+    // Whether anything can give them rights; if so, the gate asks it for each call.
+    private readonly bool _givesRights = rights.Any(source => source is not HostRights);
 
     /// <summary>Who calls.</summary>
     /// <exception cref="RpcException">Nobody who may: the message says what to show, and to whom.</exception>
@@ -39,7 +43,7 @@ internal sealed class CallerAuthentication(IEnumerable<IBearerAuthenticator> bea
         }
 
         bool isAuthenticated = caller.Kind is CallerKind.Certificate or CallerKind.Token or CallerKind.ServiceAccount;
-        return isAuthenticated && !rules.AllowAuthenticated
+        return isAuthenticated && !_givesRights
             ? throw RpcErrors.Make(ErrorReason.NoRights, $"{caller.Name} is known, but this agent has no policy that gives it rights")
             : caller;
     }

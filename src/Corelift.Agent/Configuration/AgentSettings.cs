@@ -28,6 +28,8 @@ internal static class AgentSettings
     internal static readonly Setting<TimeSpan> MaxStopBudget = s_make.Time("max-stop-budget", "Longest stop that a call can ask for", "30s");
     internal static readonly Setting<TimeSpan> MaxLease = s_make.Time("max-lease", "Longest time between two words of a client that holds a process stopped", "30s");
     internal static readonly Setting<TimeSpan> MaxHold = s_make.Time("max-hold", "Longest time that a client can hold a process stopped in all", "2m");
+    internal static readonly Setting<string?> Policy = s_make.Text("policy", "FILE", "Who may do what to which processes; read again when it changes, checked by policy check", "none: whoever may use the socket may do everything");
+    internal static readonly Setting<string?> AuditLog = s_make.Text("audit-log", "FILE", "Audit log: a line before and after each stop, capture and memory read", "none");
     internal static readonly Setting<int> MaxCaptures = s_make.Number("max-captures", "Most stops and captures at once", 32, 1, 1000);
     internal static readonly Setting<int> Nice = s_make.Number("nice", "Nice value of the serving process; stops are made at high priority all the same", 5, 0, 19);
     internal static readonly Setting<string> LogFormat = s_make.Choice("log-format", "Form of the log lines", "text", "json");

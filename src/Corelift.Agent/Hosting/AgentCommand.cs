@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Corelift.Agent.Access;
 using Corelift.Agent.Configuration;
 using Corelift.Agent.Kubernetes;
 
@@ -37,7 +36,7 @@ internal static class AgentCommand
             SocketMode = DoorSettings.ReadMode(values),
             Tls = DoorSettings.ReadTls(values, addresses),
             Oidc = DoorSettings.ReadOidc(values),
-            Doors = new DoorRules(values.Get(AgentSettings.AllowAuthenticated), values.Get(AgentSettings.HealthWithoutIdentity)),
+            Doors = DoorSettings.ReadRules(values),
             SpoolBytes = values.Get(AgentSettings.SpoolBytes),
             SpoolDirectory = values.Get(AgentSettings.SpoolDirectory),
             StateDirectory = values.Get(AgentSettings.StateDirectory) ?? DefaultState(addresses),
@@ -45,6 +44,8 @@ internal static class AgentCommand
             MaxStopBudget = values.Get(AgentSettings.MaxStopBudget),
             MaxLease = values.Get(AgentSettings.MaxLease),
             MaxHold = values.Get(AgentSettings.MaxHold),
+            Policy = values.Get(AgentSettings.Policy),
+            AuditLog = values.Get(AgentSettings.AuditLog),
             MaxCaptures = values.Get(AgentSettings.MaxCaptures),
             Nice = values.Get(AgentSettings.Nice),
             JsonLog = values.Get(AgentSettings.LogFormat) == "json",
@@ -60,6 +61,7 @@ internal static class AgentCommand
         {
             serve,
             ConfigurationCommand.Build(ReadValues),
+            PolicyCommand.Create(),
         };
         foreach (Option flag in ConfigurationCommand.Flags)
         {

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Corelift.Agent.Access;
 using Corelift.Agent.Access.Tls;
+using Corelift.Agent.Audit;
 using Corelift.Agent.Kubernetes;
 using Corelift.Agent.Services;
 using Corelift.Capture;
@@ -38,6 +39,7 @@ internal static class AgentHost
         {
             ILogger logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Corelift.Agent");
             LogStart(logger, options, held, features);
+            _ = app.Services.GetRequiredService<AuditTrail>(); // before anything can be asked of us
             app.Services.LogKubernetes(logger);
             try
             {
@@ -88,6 +90,7 @@ internal static class AgentHost
         services.AddSingleton<ProcessDescriber>();
         services.AddKubernetes(ApiAddress.Find(options.Kubernetes, Environment.GetEnvironmentVariable));
         services.AddSingleton(_ => new CaptureEngine(ToEngine(options, features)));
+        services.AddAccess(options);
         services.AddHostedService<EngineLifetime>();
         services.AddDoors(options);
         services.AddSingleton<CallInterceptor>();

@@ -47,6 +47,12 @@ internal sealed record AgentOptions
     /// <summary>Longest time that a lease can last in all.</summary>
     internal TimeSpan MaxHold { get; init; } = TimeSpan.FromMinutes(2);
 
+    /// <summary>Policy file, or null: then whoever may use the socket may do everything.</summary>
+    internal string? Policy { get; init; }
+
+    /// <summary>Audit log, or null for none.</summary>
+    internal string? AuditLog { get; init; }
+
     /// <summary>Most stops and captures at once.</summary>
     internal int MaxCaptures { get; init; } = 32;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Corelift.Agent.Access;
 using Corelift.Agent.Access.Tls;
 using Corelift.Agent.Access.Tokens;
 using Corelift.Agent.Configuration;
@@ -10,6 +11,16 @@ namespace Corelift.Agent.Hosting;
 internal static class DoorSettings
 {
     private const int MaxModeDigits = 4;
+
+    /// <summary>What the doors ask of callers.</summary>
+    /// <exception cref="StartRefusedException">Two settings contradict each other.</exception>
+    internal static DoorRules ReadRules(SettingValues values)
+    {
+        bool allows = values.Get(AgentSettings.AllowAuthenticated);
+        return allows && values.Get(AgentSettings.Policy) is not null
+            ? throw new StartRefusedException("--allow-authenticated lets callers do everything, which the rules of --policy are there to prevent: give one of them")
+            : new DoorRules(allows, values.Get(AgentSettings.HealthWithoutIdentity));
+    }
 
     /// <summary>The mode of the sockets, or null.</summary>
     /// <exception cref="StartRefusedException">It is none, or shuts out the agent itself.</exception>

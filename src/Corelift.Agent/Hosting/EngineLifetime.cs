@@ -1,3 +1,5 @@
+using Corelift.Agent.Access;
+using Corelift.Agent.Audit;
 using Corelift.Agent.Services;
 using Corelift.Capture;
 
@@ -7,7 +9,7 @@ namespace Corelift.Agent.Hosting;
 /// Begins and ends the engine's work with the agent's. Before the server is stopped, and before calls are waited for,
 /// everybody who is held runs again.
 /// </summary>
-internal sealed class EngineLifetime(CaptureEngine engine, ShutdownGate gate, ILogger<EngineLifetime> logger) : IHostedLifecycleService
+internal sealed class EngineLifetime(CaptureEngine engine, ShutdownGate gate, LeaseBook leases, AuditTrail audit, ILogger<EngineLifetime> logger) : IHostedLifecycleService
 {
     /// <summary>Cleans up after an agent that was killed; a failure of that keeps nobody from working.</summary>
     public async Task StartedAsync(CancellationToken cancellationToken)
@@ -31,12 +33,13 @@ internal sealed class EngineLifetime(CaptureEngine engine, ShutdownGate gate, IL
         logger.Stopping(engine.ActiveCount);
         await gate.CloseAsync().ConfigureAwait(false);
         await engine.DisposeAsync().ConfigureAwait(false);
+        await leases.DrainAsync().ConfigureAwait(false);
     }
 
-    public Task StoppedAsync(CancellationToken cancellationToken)
+    public async Task StoppedAsync(CancellationToken cancellationToken)
     {
+        await audit.StopAsync().ConfigureAwait(false);
         logger.Stopped();
-        return Task.CompletedTask;
     }
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Corelift.Linux.Processes;
 
 namespace Corelift.Agent.Hosting;
@@ -22,13 +23,24 @@ internal static class StartChecks
     /// <summary>What an agent has no use for, of what it holds. CAP_DAC_READ_SEARCH may help it, so it is none of them.</summary>
     internal static CapabilitySet FindExtra(CapabilitySet held) => held.Except(Needed | CapabilitySet.DacReadSearch);
 
-    /// <exception cref="StartRefusedException">A capability is missing; the message says how to give it.</exception>
+    /// <exception cref="StartRefusedException">A capability is missing, and the message says how to give it; or this is no x86-64.</exception>
     internal static void RequireCapabilities(CapabilitySet held)
     {
+        RequireKnownArchitecture(RuntimeInformation.ProcessArchitecture);
         CapabilitySet missing = Needed.Except(held);
         if (!missing.IsEmpty)
         {
             throw new StartRefusedException($"cannot work without {missing}.\n{Remedy}");
+        }
+    }
+
+    /// <summary>Numbers of system calls and forms of registers are those of one architecture: on another they would mean something else.</summary>
+    /// <exception cref="StartRefusedException">The architecture is none of those.</exception>
+    internal static void RequireKnownArchitecture(Architecture architecture)
+    {
+        if (architecture != Architecture.X64)
+        {
+            throw new StartRefusedException($"the agent knows x86-64 only so far, and this is {architecture}. The client, corelift, works here: let it call an agent on another host");
         }
     }
 }

@@ -1,8 +1,8 @@
 using Corelift.Agent.Access;
+using Corelift.Agent.Audit;
 using Corelift.Capture;
 using Corelift.Capture.Sessions;
 using Corelift.V1;
-using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Microsoft.AspNetCore.Connections.Features;
@@ -15,15 +15,17 @@ internal sealed class ControlGrpcService : ControlService.ControlServiceBase
     private const int MostRanges = 1000;
     private const ulong MostAddresses = 1UL << 40;
     private const int MostTids = 10_000;
-    private const int PieceBytes = 256 * 1024;
-    private const ulong PageBytes = 4096;
 
     private readonly CaptureEngine _engine;
+    private readonly Admission _admission;
+    private readonly LeaseBook _leases;
     private readonly ILogger<ControlGrpcService> _log;
 
-    public ControlGrpcService(CaptureEngine engine, ILogger<ControlGrpcService> log)
+    public ControlGrpcService(CaptureEngine engine, Admission admission, LeaseBook leases, ILogger<ControlGrpcService> log)
     {
         _engine = engine;
+        _admission = admission;
+        _leases = leases;
         _log = log;
     }
 
@@ -32,8 +34,10 @@ internal sealed class ControlGrpcService : ControlService.ControlServiceBase
         Linux.ProcessRef target = RequestLimits.ToTarget(request.Ref);
         TimeSpan timeToLive = RequestLimits.ToLease(request.TimeToLive, _engine.Options, _engine.Options.DefaultLease);
         TimeSpan budget = RequestLimits.ToStopBudget(request.StopBudget, _engine.Options, "stop_budget");
-        StopLease lease = await _engine.StopAsync(target, timeToLive, budget, context.CancellationToken);
-        LeaseExpiry.HoldFor(lease, context.GetHttpContext().Features.Get<Caller>());
+        AdmissionRequest ask = new("stop", AccessVerb.Stop, null) { Reason = request.Reason };
+        Operation operation = await _admission.BeginAsync(context.GetCaller(), target, ask, context.CancellationToken);
+        StopLease lease = await StopAsync(operation, timeToLive, budget, context.CancellationToken);
+        LeaseExpiry.HoldFor(lease, context.GetCaller());
         if (request.ResumeOnDisconnect)
         {
             ResumeOnDisconnect(lease, context);
@@ -52,17 +56,19 @@ internal sealed class ControlGrpcService : ControlService.ControlServiceBase
         };
     }
 
-    public override Task<KeepAliveResponse> KeepAlive(KeepAliveRequest request, ServerCallContext context)
+    public override async Task<KeepAliveResponse> KeepAlive(KeepAliveRequest request, ServerCallContext context)
     {
-        StopLease lease = _engine.FindLease(request.LeaseId);
-        TimeSpan granted = lease.KeepAlive(RequestLimits.ToLease(request.TimeToLive, _engine.Options, lease.TimeToLive));
-        LeaseExpiry.HoldFor(lease, context.GetHttpContext().Features.Get<Caller>());
-        return Task.FromResult(new KeepAliveResponse { TimeToLive = Duration.FromTimeSpan(granted) });
+        OwnedLease owned = _leases.Find(request.LeaseId, context.GetCaller());
+        await owned.Stop.RequireStillAsync(context.CancellationToken);
+        TimeSpan wanted = RequestLimits.ToLease(request.TimeToLive, _engine.Options, owned.Lease.TimeToLive);
+        TimeSpan granted = owned.Lease.KeepAlive(owned.Stop.CutStop(wanted, owned.Lease.StoppedFor));
+        LeaseExpiry.HoldFor(owned.Lease, context.GetCaller());
+        return new KeepAliveResponse { TimeToLive = Duration.FromTimeSpan(granted) };
     }
 
     public override async Task<ResumeResponse> Resume(ResumeRequest request, ServerCallContext context)
     {
-        StopLease lease = _engine.FindLease(request.LeaseId);
+        StopLease lease = _leases.Find(request.LeaseId, context.GetCaller()).Lease;
         TimeSpan stopped = await lease.ResumeAsync();
         AgentLog.TargetResumed(_log, lease.Target.Pid, stopped.TotalMilliseconds);
         return new ResumeResponse { StoppedFor = Duration.FromTimeSpan(stopped) };
@@ -76,7 +82,9 @@ internal sealed class ControlGrpcService : ControlService.ControlServiceBase
             throw RpcErrors.InvalidField("tids", $"has {request.Tids.Count} entries; the most is {MostTids}");
         }
 
-        StopLease lease = _engine.FindLease(request.LeaseId);
+        OwnedLease owned = _leases.Find(request.LeaseId, context.GetCaller());
+        await owned.Stop.RequireStillAsync(context.CancellationToken);
+        StopLease lease = owned.Lease;
         HashSet<int> wanted = [.. request.Tids.Select(tid => (int)Math.Min(tid, int.MaxValue))];
         HashSet<int> stopped = [.. Enumerable.Range(0, lease.ThreadCount).Select(lease.Threads.Tid)];
         if (wanted.FirstOrDefault(tid => !stopped.Contains(tid)) is var missing and not 0)
@@ -96,12 +104,24 @@ internal sealed class ControlGrpcService : ControlService.ControlServiceBase
     public override async Task ReadMemory(ReadMemoryRequest request, IServerStreamWriter<ReadMemoryResponse> stream, ServerCallContext context)
     {
         CheckRanges(request);
-        StopLease lease = _engine.FindLease(request.LeaseId);
-        byte[] buffer = GC.AllocateUninitializedArray<byte>(PieceBytes);
-        foreach (AddressRange range in request.Ranges)
+        Caller caller = context.GetCaller();
+        OwnedLease owned = _leases.Find(request.LeaseId, caller);
+        bool seesSecrets = await _admission.AllowsSecretsAsync(caller, owned.Stop.Target, context.CancellationToken);
+        AdmissionRequest ask = new("read-memory", AccessVerb.Snapshot, CaptureContent.Full)
         {
-            await ReadRangeAsync(lease, range, buffer, stream, context.CancellationToken);
-        }
+            IncludesSecrets = seesSecrets,
+            Reason = request.Reason.Length > 0 ? request.Reason : owned.Stop.Reason,
+            Stops = false,
+        };
+        Operation operation = await _admission.BeginAsync(caller, owned.Stop.Target, ask, context.CancellationToken);
+        await operation.RunAsync(async () =>
+        {
+            var reader = new LeaseMemoryReader(owned.Lease, operation, SecretRanges.Find(owned.Lease, operation.Secrets), stream);
+            foreach (AddressRange range in request.Ranges)
+            {
+                await reader.ReadAsync(range, context.CancellationToken);
+            }
+        });
     }
 
     private static void CheckRanges(ReadMemoryRequest request)
@@ -123,43 +143,22 @@ internal sealed class ControlGrpcService : ControlService.ControlServiceBase
         }
     }
 
-    private static async Task ReadRangeAsync(
-        StopLease lease, AddressRange range, byte[] buffer, IServerStreamWriter<ReadMemoryResponse> stream, CancellationToken cancellationToken)
+    private async Task<StopLease> StopAsync(Operation operation, TimeSpan timeToLive, TimeSpan budget, CancellationToken cancellationToken)
     {
-        ulong holeStart = 0;
-        bool inHole = false;
-        for (ulong address = range.Start; address < range.End;)
+        try
         {
-            int wanted = (int)Math.Min(range.End - address, PieceBytes);
-            int read = await lease.ReadAsync(address, buffer.AsMemory(0, wanted), cancellationToken);
-            if (read > 0)
-            {
-                if (inHole)
-                {
-                    await WriteHoleAsync(holeStart, address, stream, cancellationToken);
-                    inHole = false;
-                }
-
-                var chunk = new MemoryChunk { Address = address, LengthBytes = (uint)read, Data = UnsafeByteOperations.UnsafeWrap(buffer.AsMemory(0, read)) };
-                await stream.WriteAsync(new ReadMemoryResponse { Chunk = chunk }, cancellationToken);
-                address += (ulong)read;
-                continue;
-            }
-
-            holeStart = inHole ? holeStart : address;
-            inHole = true;
-            address = Math.Min(range.End, (address & ~(PageBytes - 1)) + PageBytes);
+            TimeSpan live = operation.CutStop(timeToLive, TimeSpan.Zero);
+            StopLease lease = await _engine.StopAsync(operation.Target.Process, live, budget, operation.ApproveAsync, cancellationToken);
+            operation.Result = new AuditResult { Threads = lease.ThreadCount };
+            _ = _leases.Add(lease, operation);
+            return lease;
         }
-
-        if (inHole)
+        catch (Exception failure)
         {
-            await WriteHoleAsync(holeStart, range.End, stream, cancellationToken);
+            await operation.EndAsync(Operation.Name(failure));
+            throw;
         }
     }
-
-    private static Task WriteHoleAsync(ulong start, ulong end, IServerStreamWriter<ReadMemoryResponse> stream, CancellationToken cancellationToken) =>
-        stream.WriteAsync(
-            new ReadMemoryResponse { Hole = new Hole { Range = WireMapping.ToRange(start, end), Reason = HoleReason.Unreadable } }, cancellationToken);
 
     private void ResumeOnDisconnect(StopLease lease, ServerCallContext context)
     {

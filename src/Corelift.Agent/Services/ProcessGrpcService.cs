@@ -5,13 +5,14 @@ using Corelift.Linux.Processes;
 using Corelift.Linux.Procfs;
 using Corelift.V1;
 using Grpc.Core;
+using ProcessRef = Corelift.V1.ProcessRef;
 using TaskStatus = Corelift.Linux.Procfs.TaskStatus;
 using WireThread = Corelift.V1.Thread;
 
 namespace Corelift.Agent.Services;
 
 /// <summary>Looks at processes through /proc (corelift.v1.ProcessService). Stateless; every call reads anew.</summary>
-internal sealed class ProcessGrpcService(ProcessDescriber describer, IPodDirectory pods) : ProcessService.ProcessServiceBase
+internal sealed class ProcessGrpcService(ProcessDescriber describer, IPodDirectory pods, AccessGate gate) : ProcessService.ProcessServiceBase
 {
     private const int UsualProcesses = 500;
     private const int MaxProcesses = 5000;
@@ -34,7 +35,9 @@ internal sealed class ProcessGrpcService(ProcessDescriber describer, IPodDirecto
             }
 
             context.CancellationToken.ThrowIfCancellationRequested();
-            if (Summarize(pid, filter, buffer) is not ProcessSummary summary || !await podFilter.TakesAsync(summary, context.CancellationToken))
+            if (Summarize(pid, filter, buffer) is not ProcessSummary summary
+                || !await podFilter.TakesAsync(summary, context.CancellationToken)
+                || !await gate.ShowsAsync(context.GetCaller(), new Linux.ProcessRef(pid, summary.Ref.StartTimeTicks), context.CancellationToken))
             {
                 continue;
             }
@@ -53,23 +56,26 @@ internal sealed class ProcessGrpcService(ProcessDescriber describer, IPodDirecto
     }
 
     public override async Task<GetProcessResponse> GetProcess(GetProcessRequest request, ServerCallContext context) =>
-        new() { Process = await describer.DescribeAsync(RequestLimits.ToTarget(request.Ref), context.CancellationToken) };
+        new() { Process = await describer.DescribeAsync(await InspectAsync(request.Ref, context), context.CancellationToken) };
 
-    public override Task<ListThreadsResponse> ListThreads(ListThreadsRequest request, ServerCallContext context)
+    public override async Task<ListThreadsResponse> ListThreads(ListThreadsRequest request, ServerCallContext context)
     {
         ulong after = PageToken.Read(PageKind.Threads, request.PageToken) ?? 0;
         int size = PageToken.Size(request.PageSize, UsualItems, MaxItems);
-        using TargetLookup target = TargetLookup.Open(RequestLimits.ToTarget(request.Ref));
-        return Task.FromResult(target.Look(found => ListThreads(found.Directory, after, size, context.CancellationToken)));
+        using TargetLookup target = TargetLookup.Open(await InspectAsync(request.Ref, context));
+        return target.Look(found => ListThreads(found.Directory, after, size, context.CancellationToken));
     }
 
-    public override Task<ListVmasResponse> ListVmas(ListVmasRequest request, ServerCallContext context)
+    public override async Task<ListVmasResponse> ListVmas(ListVmasRequest request, ServerCallContext context)
     {
         ulong? after = PageToken.Read(PageKind.Vmas, request.PageToken);
         int size = PageToken.Size(request.PageSize, UsualItems, MaxItems);
-        using TargetLookup target = TargetLookup.Open(RequestLimits.ToTarget(request.Ref));
-        return Task.FromResult(target.Look(found => ListVmas(found, request.Details, after, size)));
+        using TargetLookup target = TargetLookup.Open(await InspectAsync(request.Ref, context));
+        return target.Look(found => ListVmas(found, request.Details, after, size));
     }
+
+    private Task<Linux.ProcessRef> InspectAsync(ProcessRef wanted, ServerCallContext context) =>
+        gate.RequireInspectAsync(context.GetCaller(), RequestLimits.ToTarget(wanted), context.CancellationToken);
 
     private static ProcessSummary? Summarize(int pid, ProcessFilter filter, ProcfsBuffer buffer)
     {

@@ -56,7 +56,8 @@ internal static class ProcessSummaries
         return arguments;
     }
 
-    private static List<string> ReadArguments(ProcessDirectory directory)
+    /// <summary>Reads the arguments; none where the kernel refuses.</summary>
+    internal static List<string> ReadArguments(ProcessDirectory directory)
     {
         Span<byte> text = stackalloc byte[MaxCommandLineBytes + 1];
         try

@@ -45,6 +45,7 @@ internal static class RequestLimits
             RateLimitBytesPerSecond = (long)Math.Min(wire.RateLimitBytesPerSecond, 1UL << 40),
             SinkCanSeek = !wire.SinkCannotSeek,
             Quiesces = wire.Quiesce,
+            Secrets = new SecretMemory { IsIncluded = wire.IncludeSecrets },
         };
     }
 

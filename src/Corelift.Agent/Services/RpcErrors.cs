@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Globalization;
+using Corelift.Agent.Access;
 using Corelift.Capture;
 using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
@@ -46,7 +47,12 @@ internal static class RpcErrors
         [ErrorReason.TokenRefused] = new(StatusCode.Unauthenticated, "TOKEN_REFUSED", "send one that has not expired and is made for this agent's audience; the agent's log may say more"),
         [ErrorReason.IdentityExpired] = new(StatusCode.Unauthenticated, "IDENTITY_EXPIRED", "renew it, and connect again"),
         [ErrorReason.NoRights] = new(StatusCode.PermissionDenied, "NO_RIGHTS", "start the agent with --policy FILE, or with --allow-authenticated to let whoever is known do everything"),
-        [ErrorReason.AccessUnavailable] = new(StatusCode.Unavailable, "ACCESS_UNAVAILABLE", "try again when it can be asked"),
+        [ErrorReason.AccessDenied] = new(StatusCode.PermissionDenied, "ACCESS_DENIED", "ask who keeps the agent's policy for a rule, or call as somebody who has the right"),
+        [ErrorReason.AccessUnavailable] = new(StatusCode.Unavailable, "ACCESS_UNAVAILABLE", "nothing was stopped; try again later"),
+        [ErrorReason.OptedOut] = new(StatusCode.PermissionDenied, "OPTED_OUT", "ask who owns the workload to take that mark away"),
+        [ErrorReason.QuotaExceeded] = new(StatusCode.ResourceExhausted, "QUOTA_EXCEEDED", "wait, or ask who keeps the agent's policy for a larger limit"),
+        [ErrorReason.ReasonRequired] = new(StatusCode.FailedPrecondition, "REASON_REQUIRED", "say why (corelift --reason TEXT, or CORELIFT_REASON)"),
+        [ErrorReason.AuditUnavailable] = new(StatusCode.Unavailable, "AUDIT_UNAVAILABLE", "nothing was stopped; make room where the agent's audit log lies, or see the agent's log"),
         [ErrorReason.InvalidField] = new(StatusCode.InvalidArgument, "INVALID_FIELD", "correct the request"),
         [ErrorReason.Unsupported] = new(StatusCode.Unimplemented, "UNSUPPORTED", "use another agent"),
         [ErrorReason.ShuttingDown] = new(StatusCode.Unavailable, "SHUTTING_DOWN", "try again when the next agent is up"),
@@ -80,6 +86,7 @@ internal static class RpcErrors
         [CaptureFailure.ShuttingDown] = ErrorReason.ShuttingDown,
         [CaptureFailure.LeaseNotFound] = ErrorReason.LeaseNotFound,
         [CaptureFailure.LeaseEnded] = ErrorReason.LeaseNotFound,
+        [CaptureFailure.Undecided] = ErrorReason.AccessUnavailable,
         [CaptureFailure.Internal] = ErrorReason.Internal,
     }.ToFrozenDictionary();
 
@@ -95,6 +102,22 @@ internal static class RpcErrors
     /// <param name="metadata">Facts for programs: lower-case keys.</param>
     internal static RpcException Make(ErrorReason reason, string what, params ReadOnlySpan<(string Key, string Value)> metadata) =>
         MakeStatus(reason, $"{what}: {s_rules[reason].Remedy}", metadata).ToRpcException();
+
+    /// <summary>The reason that an error of this table has; the status code's name for another one.</summary>
+    internal static string ReasonOf(RpcException error) =>
+        error.GetRpcStatus()?.GetDetail<ErrorInfo>()?.Reason ?? error.StatusCode.ToString();
+
+    /// <summary>A limit that is reached; with a RetryInfo where waiting helps.</summary>
+    internal static RpcException Make(QuotaException refusal)
+    {
+        RpcStatus status = MakeStatus(ErrorReason.QuotaExceeded, $"{refusal.Message}: {s_rules[ErrorReason.QuotaExceeded].Remedy}", []);
+        if (refusal.RetryAfter is { } wait)
+        {
+            status.Details.Add(Any.Pack(new RetryInfo { RetryDelay = Duration.FromTimeSpan(wait > TimeSpan.Zero ? wait : TimeSpan.Zero) }));
+        }
+
+        return status.ToRpcException();
+    }
 
     /// <summary>An error whose message says already what to do.</summary>
     internal static RpcException Make(CaptureException failure) =>

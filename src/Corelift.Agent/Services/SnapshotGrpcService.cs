@@ -1,4 +1,5 @@
 using System.Globalization;
+using Corelift.Agent.Access;
 using Corelift.Capture;
 using Corelift.Capture.Reading;
 using Corelift.Capture.Sessions;
@@ -17,10 +18,15 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
 
     private readonly CaptureEngine _engine;
     private readonly ProcessDescriber _describer;
+    private readonly AccessGate _gate;
+    private readonly Admission _admission;
+    private readonly LeaseBook _leases;
     private readonly ILogger<SnapshotGrpcService> _log;
 
-    public SnapshotGrpcService(CaptureEngine engine, ProcessDescriber describer, ILogger<SnapshotGrpcService> log)
+    public SnapshotGrpcService(
+        CaptureEngine engine, ProcessDescriber describer, AccessGate gate, Admission admission, LeaseBook leases, ILogger<SnapshotGrpcService> log)
     {
+        (_gate, _admission, _leases) = (gate, admission, leases);
         _engine = engine;
         _describer = describer;
         _log = log;
@@ -30,9 +36,9 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
     {
         Linux.ProcessRef target = RequestLimits.ToTarget(request.Ref);
         Capture.CaptureRequest wanted = RequestLimits.ToRequest(request.Options, _engine.Options);
-        Capture.CapturePlan plan = request.TrackingRound
-            ? await _engine.PlanWithRoundAsync(target, wanted, context.CancellationToken)
-            : _engine.Plan(target, wanted);
+        target = await _gate.RequireInspectAsync(context.GetCaller(), target, context.CancellationToken);
+        wanted = wanted with { Secrets = _admission.SecretsNow(wanted.Secrets.IsIncluded) };
+        Capture.CapturePlan plan = request.TrackingRound ? await MeasureAsync(target, wanted, context) : _engine.Plan(target, wanted);
         return new PlanResponse { Process = await _describer.DescribeAsync(target, context.CancellationToken), Plan = plan.ToWire(wanted.Content) };
     }
 
@@ -46,33 +52,65 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
             throw RpcErrors.InvalidField("lease_id", "cannot go together with ref: name a process, or a lease whose target is stopped already");
         }
 
-        StopLease? lease = request.LeaseId.Length == 0 ? null : _engine.FindLease(request.LeaseId);
-        Linux.ProcessRef target = lease?.Target ?? RequestLimits.ToTarget(request.Ref);
-        Process process = await _describer.DescribeAsync(target, context.CancellationToken);
-        target = new Linux.ProcessRef((int)process.Summary.Ref.Pid, process.Summary.Ref.StartTimeTicks);
+        OwnedLease? lease = request.LeaseId.Length == 0 ? null : _leases.Find(request.LeaseId, context.GetCaller());
+        AdmissionRequest ask = new("capture", AccessVerb.Snapshot, wanted.Content)
+        {
+            IncludesSecrets = wanted.Secrets.IsIncluded,
+            Reason = request.Reason.Length > 0 || lease is null ? request.Reason : lease.Stop.Reason,
+            Stops = lease is null,
+        };
+        Operation operation = lease is null
+            ? await _admission.BeginAsync(context.GetCaller(), RequestLimits.ToTarget(request.Ref), ask, context.CancellationToken)
+            : await _admission.BeginAsync(context.GetCaller(), lease.Stop.Target, ask, context.CancellationToken);
+        wanted = wanted with { Approve = operation.ApproveAsync, Secrets = operation.Secrets };
+        await operation.RunAsync(() => CaptureAsync(operation, lease?.Lease, wanted, compression, stream, began, context.CancellationToken));
+    }
+
+    private async Task<Capture.CapturePlan> MeasureAsync(Linux.ProcessRef target, Capture.CaptureRequest wanted, ServerCallContext context)
+    {
+        AdmissionRequest ask = new("measure", AccessVerb.Stop, null) { TakesReason = false };
+        Operation operation = await _admission.BeginAsync(context.GetCaller(), target, ask, context.CancellationToken);
+        Capture.CapturePlan? plan = null;
+        await operation.RunAsync(async () =>
+            plan = await _engine.PlanWithRoundAsync(operation.Target.Process, wanted with { Approve = operation.ApproveAsync }, context.CancellationToken));
+        return plan!;
+    }
+
+    private async Task CaptureAsync(
+        Operation operation, StopLease? lease, Capture.CaptureRequest wanted, Compression compression, IServerStreamWriter<CaptureResponse> stream, long began,
+        CancellationToken cancellationToken)
+    {
+        Linux.ProcessRef target = operation.Target.Process;
+        Process process = await _describer.DescribeAsync(target, cancellationToken);
         string id = Guid.NewGuid().ToString("N");
         CoreProcessInfo info = CoreInfo.Read(target.Pid);
 
+        if (operation.Ticket.LimitsBytes)
+        {
+            operation.RequireBytes(_engine.Plan(target, wanted).TotalBytes);
+        }
+
         await using CaptureUnderWay capture = lease is null
-            ? await _engine.BeginAsync(target, wanted, context.CancellationToken)
+            ? await _engine.BeginAsync(target, wanted, cancellationToken)
             : _engine.BeginLease(lease, wanted);
         using var chunks = new ChunkWriter(compression);
+        using var meter = new CaptureMeter(operation, chunks);
         var pacer = new ReadPacer(target, wanted.RateLimitBytesPerSecond);
 
         // Where there are no live rounds, what goes wrong with the stop is said before anything else is.
-        SnapshotSession? session = capture.Live is null ? await capture.TakeInstantAsync(context.CancellationToken) : null;
-        await stream.WriteAsync(new CaptureResponse { Started = Started(id, process, session?.Plan ?? capture.Plan, wanted.Content) }, context.CancellationToken);
+        SnapshotSession? session = meter.Session = capture.Live is null ? await capture.TakeInstantAsync(cancellationToken) : null;
+        await stream.WriteAsync(new CaptureResponse { Started = Started(id, process, session?.Plan ?? capture.Plan, wanted.Content) }, cancellationToken);
         if (capture.Live is { } live)
         {
-            await WriteRoundsAsync(live, chunks, pacer, stream, context.CancellationToken);
-            session = await capture.TakeInstantAsync(context.CancellationToken);
+            await WriteRoundsAsync(live, chunks, pacer, stream, cancellationToken);
+            session = meter.Session = await capture.TakeInstantAsync(cancellationToken);
         }
 
         await using (session!)
         {
             AgentLog.CaptureTaken(_log, id, target.Pid, session!.Strategy, session.ThreadCount, session.Pause?.TotalMilliseconds ?? -1);
-            await WriteInstantAsync(session, info, target.Pid, stream, context.CancellationToken);
-            await WriteMemoryAsync(session.Reader.Read(), chunks, session.StillStopped ? null : pacer, round: 0, stream, context.CancellationToken);
+            await WriteInstantAsync(session, info, target.Pid, stream, cancellationToken);
+            await WriteMemoryAsync(session.Reader.Read(), chunks, session.StillStopped ? null : pacer, round: 0, stream, cancellationToken);
             TimeSpan? stopped = null;
             if (session.StillStopped && lease is null)
             {
@@ -80,7 +118,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
                 stopped = session.StoppedInAll;
             }
 
-            await stream.WriteAsync(new CaptureResponse { Trailer = Trailer(session, chunks, pacer, began, stopped) }, context.CancellationToken);
+            await stream.WriteAsync(new CaptureResponse { Trailer = Trailer(session, chunks, pacer, began, stopped) }, cancellationToken);
             AgentLog.CaptureServed(_log, id, chunks.MemoryBytes, TimeProvider.System.GetElapsedTime(began).TotalMilliseconds);
         }
 

@@ -31,6 +31,7 @@ internal static class CapturePlanner
             Content = request.Content,
             CoredumpFilter = facts.CoredumpFilter,
             IsCoreClr = facts.IsCoreClr,
+            Secrets = request.Secrets,
         });
         CaptureBytesByKind bytes = CaptureBytesByKind.Sum(facts.Vmas, selector, facts.Status.ThreadCount, request.Content);
         var reasons = new List<string>();

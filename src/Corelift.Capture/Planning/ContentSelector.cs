@@ -13,6 +13,9 @@ internal sealed record SelectionInput
     /// <summary>Whether the process hosts CoreCLR.</summary>
     internal required bool IsCoreClr { get; init; }
 
+    /// <summary>What its owner marked as secret.</summary>
+    internal required SecretMemory Secrets { get; init; }
+
     /// <summary>Stack pointers of the tasks, for content stacks.</summary>
     internal IReadOnlyList<ulong> StackPointers { get; init; } = [];
 
@@ -103,7 +106,30 @@ internal sealed class ContentSelector
             return HoleCause.Unreadable;
         }
 
-        return (flags & VmaKernelFlags.DontDump) != 0 && _input.Content != CaptureContent.Full ? HoleCause.DontDump : HoleCause.None;
+        if (_input.Secrets.IsIncluded)
+        {
+            return HoleCause.None;
+        }
+
+        // What the kernel itself would not dump has that reason; in content full, which honours no such wish, it is a secret.
+        return HasSecretName(vma.Name, _input.Secrets.Names) ? HoleCause.Secret
+            : (flags & VmaKernelFlags.DontDump) == 0 ? HoleCause.None
+            : _input.Content == CaptureContent.Full ? HoleCause.Secret
+            : HoleCause.DontDump;
+    }
+
+    /// <summary>Whether the name of a VMA is one that the agent's policy calls secret.</summary>
+    internal static bool HasSecretName(string name, IReadOnlyList<string> patterns)
+    {
+        foreach (string pattern in patterns)
+        {
+            if (NamePattern.Fits(pattern, name))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private static bool IsMemoryDevice(string name) =>

@@ -19,6 +19,7 @@ public sealed class PrecopyCapture : IAsyncDisposable
     private const double EnoughShrinking = 0.5;
 
     private readonly WorkerConnection _worker;
+    private readonly Approver _approver;
     private readonly SnapshotSources _sources;
     private readonly SnapshotReader _reader;
     private readonly LiveCoverage _coverage;
@@ -27,10 +28,11 @@ public sealed class PrecopyCapture : IAsyncDisposable
     private ulong _written;
     private bool _prepares;
 
-    internal PrecopyCapture(ProcessRef target, WorkerConnection worker, WorkerMessageIn tracking, ProcessDirectory? directory)
+    internal PrecopyCapture(ProcessRef target, WorkerConnection worker, WorkerMessageIn tracking, Approver approver, ProcessDirectory? directory)
     {
         _target = target;
         _worker = worker;
+        _approver = approver;
         using SharedBuffer report = SharedBuffer.Open(tracking.TakeDescriptor(WorkerDescriptors.Report)!);
         (_, ReportParts parts, _) = CaptureReport.Read(report);
         _coverage = new LiveCoverage(parts.Regions);
@@ -123,7 +125,15 @@ public sealed class PrecopyCapture : IAsyncDisposable
             _ = _worker.Send(new WorkerCommand { Kind = WorkerCommandKind.TakeInstant });
         }
 
-        return await _worker.NextAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return await _approver.NextAsync(_worker, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception failure) when (failure is not (CaptureException or OperationCanceledException))
+        {
+            IsStopping = false; // not approved, and so nobody is stopped: the worker can end in order
+            throw;
+        }
     }
 
     /// <inheritdoc/>

@@ -20,6 +20,7 @@ public sealed class StopLease : IAsyncDisposable
     private readonly long _started = MonotonicClock.Nanoseconds;
     private readonly long _latestEnd;
     private readonly Func<StopLease, Task> _ended;
+    private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _stoppedNanoseconds;
     private int _ending;
 
@@ -72,6 +73,19 @@ public sealed class StopLease : IAsyncDisposable
     /// <summary>Whether the target runs again.</summary>
     public bool HasEnded => _worker.Ended.IsCompleted;
 
+    /// <summary>Completes when the target runs again and nothing of the lease is left, however it ended.</summary>
+    public Task Completion => _completion.Task;
+
+    /// <summary>How long it has been stopped: so far, or in all.</summary>
+    public TimeSpan StoppedFor
+    {
+        get
+        {
+            long stopped = Volatile.Read(ref _stoppedNanoseconds);
+            return TimeSpan.FromTicks((stopped > 0 ? stopped : MonotonicClock.Nanoseconds - _started) / 100);
+        }
+    }
+
     /// <summary>Whether the worker said that all was released; false while it holds the target, and where it was lost.</summary>
     internal bool EndedCleanly => Volatile.Read(ref _stoppedNanoseconds) > 0;
 
@@ -108,8 +122,7 @@ public sealed class StopLease : IAsyncDisposable
     public async Task<TimeSpan> ResumeAsync()
     {
         await DisposeAsync().ConfigureAwait(false);
-        long stopped = Volatile.Read(ref _stoppedNanoseconds);
-        return TimeSpan.FromTicks((stopped > 0 ? stopped : MonotonicClock.Nanoseconds - _started) / 100);
+        return StoppedFor;
     }
 
     /// <summary>Copies memory of the stopped target, stopping at the first byte that cannot be read.</summary>
@@ -148,6 +161,7 @@ public sealed class StopLease : IAsyncDisposable
             await DrainAsync().ConfigureAwait(false);
             await _worker.DisposeAsync().ConfigureAwait(false);
             await _ended(this).ConfigureAwait(false);
+            _completion.TrySetResult();
             await _use.WaitAsync().ConfigureAwait(false);
             _threadBuffer.Dispose();
             _window.Dispose();

@@ -18,9 +18,15 @@ internal static class BriefStop
     /// <param name="clock">Ends the worker where the stop overruns.</param>
     /// <param name="patienceNanoseconds">Longest time for all of it.</param>
     /// <param name="work">Gets the prepared thread and the deadline; returns empty, or why it did not work.</param>
+    /// <param name="permission">Asked before the stop; null where it was given before.</param>
     /// <returns>Empty, or why it did not work: one sentence.</returns>
     internal static string Run(
-        TargetFacts facts, ProcessDirectory directory, WorkerClock clock, long patienceNanoseconds, Func<RemoteCaller, long, string> work)
+        TargetFacts facts,
+        ProcessDirectory directory,
+        WorkerClock clock,
+        long patienceNanoseconds,
+        Func<RemoteCaller, long, string> work,
+        Permission? permission = null)
     {
         if (RemoteCodeFinder.Find(facts.Directory, facts.Vmas.ConvertAll(v => v.Vma), out RemoteCode code) is { } refusal)
         {
@@ -30,15 +36,21 @@ internal static class BriefStop
         using var session = new TraceSession(directory, 1);
         using SharedBuffer buffer = SharedBuffer.Create("corelift-threads", ThreadRecords.Stride());
         var records = new ThreadRecords(buffer, 0, ThreadRecords.Stride());
-        _ = SelfControl.RaisePriority();
         try
         {
             TraceOutcome outcome = session.SeizeOne(directory.Tid);
+            outcome = outcome == TraceOutcome.Done && permission is not null ? permission.Await(session) : outcome;
+            _ = SelfControl.RaisePriority();
             session.LookAhead(facts.Vmas.ConvertAll(v => v.Vma));
             long deadline = MonotonicClock.Nanoseconds + patienceNanoseconds;
             clock.StopBegins(deadline);
             outcome = outcome == TraceOutcome.Done ? session.StopAll(deadline, wholeProcess: false) : outcome;
-            outcome = outcome == TraceOutcome.Done ? session.ReadRegisters(records) : outcome;
+            if (outcome == TraceOutcome.Done)
+            {
+                permission?.Recheck(directory);
+                outcome = session.ReadRegisters(records);
+            }
+
             return outcome == TraceOutcome.Done
                 ? Call(session, records, code, deadline, work)
                 : $"its main thread could not be stopped ({outcome})";

@@ -68,6 +68,7 @@ internal static class CaptureTask
             Content = request.Content,
             CoredumpFilter = facts.CoredumpFilter,
             IsCoreClr = facts.IsCoreClr,
+            Secrets = request.Secrets.ToSecretMemory(),
             DebuggerPages = debuggerPages,
         });
         CaptureBytesByKind bytes = CaptureBytesByKind.Sum(facts.Vmas, selector, facts.Status.ThreadCount, request.Content);

@@ -15,6 +15,7 @@ internal sealed class PauseWork
     private readonly StoppedTarget _target;
     private readonly PauseCopier? _copier;
     private readonly IReadOnlyCollection<ulong> _debuggerPages;
+    private readonly SecretMemory _secrets;
 
     internal PauseWork(WorkerRequest request, StoppedTarget target, PauseCopier? copier, IReadOnlyCollection<ulong> debuggerPages)
     {
@@ -22,6 +23,7 @@ internal sealed class PauseWork
         _target = target;
         _copier = copier;
         _debuggerPages = debuggerPages;
+        _secrets = request.Secrets.ToSecretMemory();
     }
 
     internal int ThreadCount { get; private set; }
@@ -90,6 +92,7 @@ internal sealed class PauseWork
             Content = _request.Content,
             CoredumpFilter = _target.Facts.CoredumpFilter,
             IsCoreClr = _target.Facts.IsCoreClr,
+            Secrets = _secrets,
             StackPointers = stackPointers,
             DebuggerPages = _debuggerPages,
         });

@@ -26,6 +26,7 @@ internal sealed partial class PrecopyPause : IDisposable
     private readonly PageRunList _foundOne = new(1024);
     private readonly long _forkNanoseconds;
     private readonly IReadOnlyCollection<ulong> _debuggerPages;
+    private readonly SecretMemory _secrets;
     private byte[] _maps;
     private List<Vma> _vmas;
     private List<CaptureRegion> _regions;
@@ -46,6 +47,7 @@ internal sealed partial class PrecopyPause : IDisposable
         bool canFork = target.NoCallsBecause is null && CapturePlanner.ForkHazard(target.Facts) is null;
         _forkNanoseconds = canFork ? (long)(CapturePlanner.ForkMilliseconds(target.Facts) * 1e6) : long.MaxValue;
         _debuggerPages = request.Content == CaptureContent.Stacks ? DebuggerPages.Find(target.Facts) : [];
+        _secrets = request.Secrets.ToSecretMemory();
         _maps = target.Facts.Directory.ReadFile("maps");
         (_vmas, _regions) = Plan(_maps);
         memory.TrackNew(_maps, _vmas, _regions);
@@ -157,6 +159,7 @@ internal sealed partial class PrecopyPause : IDisposable
             Content = _request.Content,
             CoredumpFilter = _target.Facts.CoredumpFilter,
             IsCoreClr = _target.Facts.IsCoreClr,
+            Secrets = _secrets,
             StackPointers = StackPointers(),
             DebuggerPages = _debuggerPages,
         });

@@ -13,7 +13,7 @@ namespace Corelift.Capture.Worker;
 /// A target from the look at it before, through the stop, to its resume; what capture and hold have in common. Everything
 /// that can be done before the stop is done in <see cref="Prepare"/>.
 /// </summary>
-internal sealed class StoppedTarget : IDisposable
+internal sealed partial class StoppedTarget : IDisposable
 {
     private const long SeizePatience = 10_000_000_000;
     private const long NoGcBytes = 32L << 20;
@@ -22,11 +22,13 @@ internal sealed class StoppedTarget : IDisposable
     private readonly WorkerReplies _replies;
     private readonly ProcessDirectory _directory;
     private readonly ProcessRef _identity;
+    private readonly Permission _permission;
     private RemoteCode _code;
     private bool _holdsGc;
 
-    private StoppedTarget(ProcessDirectory directory, TargetFacts facts, WorkerClock clock, WorkerReplies replies)
+    private StoppedTarget(ProcessDirectory directory, TargetFacts facts, in WorkerRequest request, WorkerClock clock, WorkerReplies replies)
     {
+        _permission = new Permission(request, replies);
         _directory = directory;
         _clock = clock;
         _replies = replies;
@@ -61,11 +63,11 @@ internal sealed class StoppedTarget : IDisposable
 
     internal long RegistersNanoseconds { get; private set; }
 
-    /// <summary>Looks at the target, finds code for calls in it, makes buffers, and seizes every task. Nobody is stopped.</summary>
+    /// <summary>Looks at the target, finds code for calls in it, and makes buffers. Nobody is stopped.</summary>
     internal static StoppedTarget Prepare(WorkerRequest request, WorkerClock clock, WorkerReplies replies)
     {
         ProcessDirectory directory = TargetFacts.Open(new ProcessRef(request.Pid, request.StartTimeTicks));
-        var target = new StoppedTarget(directory, TargetFacts.Read(directory), clock, replies);
+        var target = new StoppedTarget(directory, TargetFacts.Read(directory), request, clock, replies);
         TargetFacts facts = target.Facts;
         target.NoCallsBecause = facts.Status.SeccompMode > 0
             ? "the target is under seccomp"
@@ -73,7 +75,7 @@ internal sealed class StoppedTarget : IDisposable
         return target;
     }
 
-    /// <summary>Seizes and stops every task, and reads its registers.</summary>
+    /// <summary>Seizes every task, asks whether it may, stops every task, and reads its registers.</summary>
     /// <param name="budgetNanoseconds">Longest stop.</param>
     /// <param name="whenStopped">Called as soon as every task has stopped, before registers are read.</param>
     /// <exception cref="CaptureException">It did not work; the end of this thread resumes whoever is stopped.</exception>
@@ -82,6 +84,7 @@ internal sealed class StoppedTarget : IDisposable
         _clock.Watch(Session);
         _holdsGc = TryHoldGc();
         Check(Session.SeizeAll(MonotonicClock.Nanoseconds + SeizePatience));
+        AskFirst();
         if (RoomFor(Session.SeizedCount) > RoomForThreads)
         {
             ThreadBuffer.Dispose();
@@ -105,6 +108,7 @@ internal sealed class StoppedTarget : IDisposable
             Check(TraceOutcome.TargetExited);
         }
 
+        Recheck();
         if (Session.StoppedCount > RoomForThreads)
         {
             throw new CaptureException(
@@ -113,6 +117,26 @@ internal sealed class StoppedTarget : IDisposable
 
         Check(Session.ReadRegisters(Records));
         RegistersNanoseconds = MonotonicClock.Nanoseconds - stopped;
+    }
+
+    private void AskFirst()
+    {
+        Session.LowerPriority();
+        Check(_permission.Await(Session));
+        Check(Session.SeizeNewborn());
+    }
+
+    private void Recheck()
+    {
+        try
+        {
+            _permission.Recheck(_directory);
+        }
+        catch
+        {
+            _ = Resume();
+            throw;
+        }
     }
 
     private static int RoomFor(int threads) => threads + (threads / 8) + 64;
@@ -216,49 +240,6 @@ internal sealed class StoppedTarget : IDisposable
         }
 
         _directory.Dispose();
-    }
-
-    private CaptureException Describe(TraceOutcome outcome) => outcome switch
-    {
-        TraceOutcome.TargetExited => new CaptureException(CaptureFailure.TargetExited, $"process {_directory.Pid} ended while it was being stopped"),
-        TraceOutcome.TargetExeced => new CaptureException(
-            CaptureFailure.TargetExeced, $"process {_directory.Pid} called execve while it was being stopped: look at the new program and try again"),
-        TraceOutcome.AlreadyTraced => new CaptureException(CaptureFailure.TargetTraced, DescribeTracer()),
-        TraceOutcome.UnsupportedArchitecture => new CaptureException(
-            CaptureFailure.UnsupportedArchitecture, $"thread {Session.BlamedTid} of process {_directory.Pid} runs in a mode other than 64-bit x86"),
-        TraceOutcome.Denied => new CaptureException(
-            CaptureFailure.DeniedByKernel,
-            $"the kernel refuses to trace thread {Session.BlamedTid} of process {_directory.Pid}: check the agent's CAP_SYS_PTRACE, kernel.yama.ptrace_scope and security modules"),
-        _ => new CaptureException(
-            CaptureFailure.StopBudgetOverrun,
-            $"thread {Session.BlamedTid} of process {_directory.Pid} did not stop within the stop budget ({DescribeWait()}): every thread runs again; raise the budget or try later"),
-    };
-
-    private string DescribeTracer()
-    {
-        try
-        {
-            using ProcessDirectory task = _directory.ForTask(Session.BlamedTid);
-            return TargetFacts.DescribeTracer(_directory.Pid, task.ReadStatus().TracerPid);
-        }
-        catch (SyscallException)
-        {
-            return $"process {_directory.Pid} is traced by another process: only one tracer is possible, so end that one first";
-        }
-    }
-
-    private string DescribeWait()
-    {
-        try
-        {
-            using ProcessDirectory task = _directory.ForTask(Session.BlamedTid);
-            string place = System.Text.Encoding.ASCII.GetString(task.ReadFile("wchan"));
-            return $"state {task.ReadStat().State}, waiting in {(place is "0" or "" ? "the kernel" : place)}";
-        }
-        catch (SyscallException)
-        {
-            return "it has gone since";
-        }
     }
 
     private static bool TryHoldGc()

@@ -43,13 +43,18 @@ internal sealed class TrackedMemory : IDisposable
 
     /// <summary>Begins to track a target's writes.</summary>
     /// <exception cref="CaptureException">PrecopyNotPossible, with the reason; the target is as it was.</exception>
-    internal static TrackedMemory Begin(WorkerRequest request, TargetFacts facts, ProcessDirectory directory, WorkerClock clock)
+    internal static TrackedMemory Begin(WorkerRequest request, TargetFacts facts, ProcessDirectory directory, WorkerReplies replies, WorkerClock clock)
     {
         SafeFileHandle? userfault = null;
         TargetFiles files = default;
         long began = MonotonicClock.Nanoseconds;
         string refusal = BriefStop.Run(
-            facts, directory, clock, request.StopBudgetNanoseconds, (caller, deadline) => Open(facts, caller, deadline, out userfault, out files));
+            facts,
+            directory,
+            clock,
+            request.StopBudgetNanoseconds,
+            (caller, deadline) => Open(facts, caller, deadline, out userfault, out files),
+            new Permission(request, replies));
         long took = MonotonicClock.Nanoseconds - began;
         WriteTracker? tracker = userfault is null ? null : WriteTracker.Begin(userfault);
         if (tracker is null || files.Memory is null || files.Pagemap is null)
@@ -129,6 +134,7 @@ internal sealed class TrackedMemory : IDisposable
             Content = request.Content,
             CoredumpFilter = facts.CoredumpFilter,
             IsCoreClr = facts.IsCoreClr,
+            Secrets = request.Secrets.ToSecretMemory(),
         });
         List<CaptureRegion> regions = RegionPlanner.PlanPrecopy(vmas, facts.Vmas, selector, request.PauseCopyLimitBytes);
         (int vma, bool tracked) = (-1, false);

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
+using Corelift.Linux.Procfs;
 
 namespace Corelift.Capture.Worker;
 
@@ -38,6 +39,12 @@ internal struct WorkerRequest
 
     /// <summary>Whether to quiesce: the last descriptor is then the journal of schedules.</summary>
     internal int Quiesces;
+
+    /// <summary>Whether the agent wants to be asked when the target is seized, before anybody is stopped.</summary>
+    internal int AsksFirst;
+
+    /// <summary>What is secret, and whether it is captured all the same.</summary>
+    internal SecretMemoryText Secrets;
 }
 
 /// <summary>Later messages to a worker.</summary>
@@ -63,6 +70,9 @@ internal enum WorkerCommandKind
 
     /// <summary>Kill the image now: the target needs the memory.</summary>
     DropImage = 7,
+
+    /// <summary>Answer to Seized: the target may be stopped. What that rests on: see WorkerCommand.Of.</summary>
+    GoAhead = 8,
 }
 
 /// <summary>A command; fixed layout.</summary>
@@ -73,6 +83,19 @@ internal struct WorkerCommand
     internal int LengthBytes;
     internal long Value;
     internal ulong Address;
+
+    /// <summary>A GoAhead with what it rests on.</summary>
+    internal static WorkerCommand Of(Approval approval) => new()
+    {
+        Kind = WorkerCommandKind.GoAhead,
+        LengthBytes = approval.IsDumpable ? 1 : 0,
+        Value = unchecked((long)(((ulong)approval.Uids.Effective << 32) | approval.Uids.Real)),
+        Address = ((ulong)approval.Uids.FileSystem << 32) | approval.Uids.Saved,
+    };
+
+    /// <summary>What a GoAhead rests on.</summary>
+    internal readonly Approval ToApproval() => unchecked(new Approval(
+        new Credentials((uint)Value, (uint)(Value >> 32), (uint)Address, (uint)(Address >> 32)), LengthBytes != 0));
 }
 
 /// <summary>Messages from a worker.</summary>
@@ -104,6 +127,9 @@ internal enum WorkerReplyKind
 
     /// <summary>The target runs: there is no deadline any more.</summary>
     StopEnds = 8,
+
+    /// <summary>The target is seized, and nobody is stopped: may it be? Answered by GoAhead, or Release.</summary>
+    Seized = 9,
 }
 
 /// <summary>Which descriptors came with a message, in this order.</summary>

@@ -62,6 +62,11 @@ public static class WorkerProgram
 
             return 0;
         }
+        catch (NotApprovedException)
+        {
+            replies.Released(0);
+            return 0;
+        }
         catch (CaptureException failure)
         {
             replies.Fail(failure.Failure, failure.Message);

@@ -30,6 +30,16 @@ internal sealed class WorkerReplies
     internal void Tracking(params ReadOnlySpan<(WorkerDescriptors Which, SafeFileHandle? Handle)> descriptors) =>
         HandOver(WorkerReplyKind.Tracking, descriptors);
 
+    /// <summary>Says that the target is seized, and asks whether it may be stopped.</summary>
+    internal void Seized()
+    {
+        var reply = new WorkerReply { Kind = WorkerReplyKind.Seized };
+        _ = _agent.TrySend(WorkerMessage.ToBytes(ref reply));
+    }
+
+    /// <summary>Whether a command is there, or the agent has gone; waits for that.</summary>
+    internal bool IsReadable(TimeSpan longest) => _agent.WaitReadable((int)Math.Clamp(longest.TotalMilliseconds, 0, int.MaxValue));
+
     internal void Ready()
     {
         var reply = new WorkerReply { Kind = WorkerReplyKind.Ready };

@@ -59,6 +59,11 @@ internal sealed class CaptureArguments
             + "more nearly the same moment",
     };
 
+    private readonly Option<bool> _includeSecrets = new("--include-secrets")
+    {
+        Description = "Also capture memory that its owner marked as secret; needs the right snapshot-secrets",
+    };
+
     internal void AddTo(Command command)
     {
         foreach ((Option option, string[] words) in new (Option, string[])[]
@@ -70,6 +75,7 @@ internal sealed class CaptureArguments
             (_pauseCopyLimit, []),
             (_rateLimit, []),
             (_quiesce, []),
+            (_includeSecrets, []),
         })
         {
             if (words.Length > 0)
@@ -90,5 +96,6 @@ internal sealed class CaptureArguments
         PauseCopyLimitBytes = session.Get(_pauseCopyLimit),
         RateLimitBytesPerSecond = session.Get(_rateLimit),
         Quiesce = session.Get(_quiesce),
+        IncludeSecrets = session.Get(_includeSecrets),
     };
 }

@@ -13,6 +13,7 @@ internal sealed class ConnectionArguments
     private readonly Option<string> _key;
     private readonly Option<string> _serverName;
     private readonly Option<string> _tokenFile;
+    private readonly Option<string> _reason;
 
     internal ConnectionArguments(CliConsole console)
     {
@@ -45,9 +46,10 @@ internal sealed class ConnectionArguments
         _key = Text("--key", "FILE", "Its private key (PEM), unless it stands in the same file", "CORELIFT_KEY");
         _serverName = Text("--server-name", "NAME", "Name in the agent's certificate, where it is not the address's host", "CORELIFT_SERVER_NAME");
         _tokenFile = Text("--token-file", "FILE", "Token to show to the agent, over https or a Unix socket", "CORELIFT_TOKEN_FILE");
+        _reason = Text("--reason", "TEXT", "Why, for the agent's audit log; an agent's policy can ask for it", "CORELIFT_REASON");
     }
 
-    internal IReadOnlyList<Option> Options => [_agent, _ca, _certificate, _key, _serverName, _tokenFile];
+    internal IReadOnlyList<Option> Options => [_agent, _ca, _certificate, _key, _serverName, _tokenFile, _reason];
 
     internal AgentAddress Address(ParseResult arguments) => arguments.GetValue(_agent)!;
 
@@ -58,6 +60,7 @@ internal sealed class ConnectionArguments
         KeyFile = Find(arguments, _key, "CORELIFT_KEY"),
         ServerName = Find(arguments, _serverName, "CORELIFT_SERVER_NAME"),
         TokenFile = Find(arguments, _tokenFile, "CORELIFT_TOKEN_FILE"),
+        Reason = Find(arguments, _reason, "CORELIFT_REASON"),
     };
 
     private static Option<string> Text(string name, string helpName, string description, string variable) =>

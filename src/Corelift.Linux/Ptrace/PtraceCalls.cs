@@ -26,6 +26,9 @@ internal static unsafe class PtraceCalls
     /// <summary>PTRACE_CONT with a signal to deliver, or 0.</summary>
     internal static Errno Continue(int tid, int signal) => Call(PtraceRequest.Cont, tid, 0, signal);
 
+    /// <summary>PTRACE_LISTEN: a group-stopped task stays stopped, but for the SIGCONT that ends its stop.</summary>
+    internal static Errno Listen(int tid) => Call(PtraceRequest.Listen, tid, 0, 0);
+
     /// <summary>PTRACE_SYSCALL with a signal to deliver, or 0: runs to the next syscall-stop.</summary>
     internal static Errno ContinueToSyscall(int tid, int signal) => Call(PtraceRequest.Syscall, tid, 0, signal);
 

@@ -14,6 +14,7 @@ internal enum PtraceRequest
     SetRegSet = 0x4205,                     // PTRACE_SETREGSET
     Seize = 0x4206,                         // PTRACE_SEIZE
     Interrupt = 0x4207,                     // PTRACE_INTERRUPT
+    Listen = 0x4208,                        // PTRACE_LISTEN
     PeekSigInfo = 0x4209,                   // PTRACE_PEEKSIGINFO
     GetSigMask = 0x420a,                    // PTRACE_GETSIGMASK
     SetSigMask = 0x420b,                    // PTRACE_SETSIGMASK

@@ -39,6 +39,9 @@ public sealed partial class TraceSession
             case TeamStep.Seize:
                 SeizeShare(member);
                 break;
+            case TeamStep.LetRun:
+                LetShareRun(member);
+                break;
             case TeamStep.Interrupt:
                 InterruptShare(member);
                 break;

@@ -10,6 +10,7 @@ internal enum TeamStep
     RaisePriority,
     LowerPriority,
     Seize,
+    LetRun,
     Interrupt,
     RestoreSchedules,
     Wait,
