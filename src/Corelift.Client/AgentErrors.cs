@@ -94,7 +94,8 @@ internal static class AgentErrors
     {
         for (Exception? cause = failure.Status.DebugException; cause is not null; cause = cause.InnerException)
         {
-            if (cause is HttpRequestException { HttpRequestError: HttpRequestError.InvalidResponse or HttpRequestError.ResponseEnded or HttpRequestError.SecureConnectionError })
+            if (cause is HttpRequestException { HttpRequestError: HttpRequestError.InvalidResponse or HttpRequestError.ResponseEnded or HttpRequestError.SecureConnectionError }
+                || (cause is IOException && cause.Message.Contains("HTTP/2 handshake", StringComparison.Ordinal))) // the words of SocketsHttpHandler
             {
                 return true;
             }

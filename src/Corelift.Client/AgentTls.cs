@@ -81,7 +81,7 @@ internal static class AgentTls
         (string? certificate, string? key) = (options.CertificateFile, options.KeyFile);
         if (certificate is null)
         {
-            return key is null ? null : throw new AuthenticationException($"there is a key, {key}, and no certificate to go with it");
+            return key is null ? null : throw new FileFailureException($"there is a key, {key}, and no certificate to go with it");
         }
 
         try
@@ -90,7 +90,7 @@ internal static class AgentTls
         }
         catch (Exception failure) when (failure is CryptographicException or ArgumentException)
         {
-            throw new AuthenticationException(
+            throw new FileFailureException(
                 $"{key ?? certificate} holds no private key (PEM, without a password) that belongs to the client certificate in {certificate}", failure);
         }
     }
@@ -101,11 +101,11 @@ internal static class AgentTls
         {
             var certificates = new X509Certificate2Collection();
             certificates.ImportFromPemFile(path);
-            return certificates.Count > 0 ? certificates : throw new AuthenticationException($"{path} holds no certificate: it must be PEM");
+            return certificates.Count > 0 ? certificates : throw new FileFailureException($"{path} holds no certificate: it must be PEM");
         }
         catch (CryptographicException failure)
         {
-            throw new AuthenticationException($"a certificate in {path} cannot be read: {failure.Message}", failure);
+            throw new FileFailureException($"a certificate in {path} cannot be read: {failure.Message}", failure);
         }
     }
 
@@ -129,9 +129,11 @@ internal static class AgentTls
 
     private static string Explain(Exception failure) => failure switch
     {
-        IOException { InnerException: null } when failure is FileNotFoundException or DirectoryNotFoundException => failure.Message,
-        AuthenticationException { InnerException: null } => failure.Message,
-        AuthenticationException => $"TLS 1.3 with HTTP/2 could not be agreed on ({failure.InnerException!.Message.Trim()}): is there TLS on that port, and a corelift-agent?",
+        AuthenticationException and not FileFailureException =>
+            $"TLS 1.3 with HTTP/2 could not be agreed on ({failure.GetBaseException().Message.Trim()}): is there TLS on that port, and a corelift-agent?",
         _ => failure.Message,
     };
+
+    /// <summary>One of our own files cannot be used; the message says which.</summary>
+    private sealed class FileFailureException(string message, Exception? cause = null) : AuthenticationException(message, cause);
 }

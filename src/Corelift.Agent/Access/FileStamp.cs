@@ -13,7 +13,7 @@ internal readonly record struct FileStamp(string Text)
     {
         try
         {
-            string resolved = Resolve(path);
+            string resolved = Resolve(Path.GetFullPath(path));
             var file = new FileInfo(resolved);
             return file.Exists ? string.Create(null, $"{resolved}:{file.Length}:{file.LastWriteTimeUtc.Ticks}") : "missing";
         }

@@ -86,6 +86,8 @@ public sealed class TlsDoorTests : IDisposable
         Assert.Contains("cannot read", Assert.Throws<TlsFileException>(Open).Message, StringComparison.Ordinal);
         _ = Write();
         _ca.IssueServer(TimeSpan.FromHours(-1)).WriteTo(Files.Certificate, Files.Key);
+        Assert.Contains("cannot read none.crt", Assert.Throws<TlsFileException>(
+            () => new TlsDoor(new TlsFiles("none.crt", "none.key", null), false, NullLogger<TlsDoor>.Instance)).Message, StringComparison.Ordinal); // in the working directory
         Assert.Contains("has expired", Assert.Throws<TlsFileException>(Open).Message, StringComparison.Ordinal);
     }
 
