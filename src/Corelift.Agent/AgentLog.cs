@@ -55,8 +55,26 @@ internal static partial class AgentLog
     [LoggerMessage(18, LogLevel.Error, "the supervisor has ended, and whoever was held runs: this front end ends, too")]
     internal static partial void SupervisorGone(this ILogger logger);
 
-    [LoggerMessage(20, LogLevel.Warning, "refused {Method} to {Peer}")]
-    internal static partial void PeerRefused(this ILogger logger, string method, string peer);
+    [LoggerMessage(20, LogLevel.Warning, "refused {Method} to {Peer}: {Why}")]
+    internal static partial void CallRefused(this ILogger logger, string method, string peer, string why);
+
+    [LoggerMessage(21, LogLevel.Information, "TLS certificate of {Subject}, valid until {Until}; {Cas} CAs of clients")]
+    internal static partial void TlsFilesTaken(this ILogger logger, string subject, string until, int cas);
+
+    [LoggerMessage(22, LogLevel.Warning, "changed TLS files are not taken, and the earlier ones stay: {Problem}")]
+    internal static partial void TlsFilesNotTaken(this ILogger logger, string problem);
+
+    [LoggerMessage(23, LogLevel.Warning, "refused a connection of {Subject}: {Why}")]
+    internal static partial void CertificateRefused(this ILogger logger, string subject, string why);
+
+    [LoggerMessage(24, LogLevel.Warning, "the keys of the token issuer are not read from {Source}: {Problem}")]
+    internal static partial void IssuerKeysNotTaken(this ILogger logger, string source, string problem);
+
+    [LoggerMessage(25, LogLevel.Warning, "refused a token of {Issuer}: {Why}")]
+    internal static partial void TokenRefused(this ILogger logger, string issuer, string why);
+
+    [LoggerMessage(26, LogLevel.Warning, "whoever has a certificate or a token may do everything (--allow-authenticated)")]
+    internal static partial void AllowsAuthenticated(this ILogger logger);
 
     [LoggerMessage(30, LogLevel.Warning, "denied: {Caller} may not {What} process {Pid}: {Why}")]
     internal static partial void AccessDenied(this ILogger logger, string caller, string what, int pid, string why);

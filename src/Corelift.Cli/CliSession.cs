@@ -1,19 +1,18 @@
 using System.CommandLine;
+using Corelift.Cli.Input;
 using Corelift.Cli.Output;
 using Corelift.Client;
 
 namespace Corelift.Cli;
 
 /// <summary>One run of one command: its arguments, the console, and the agent, connected on first use.</summary>
-internal sealed class CliSession(ParseResult arguments, CliConsole console, Option<AgentAddress> agentOption, Option<string?> reasonOption) : IAsyncDisposable
+internal sealed class CliSession(ParseResult arguments, CliConsole console, ConnectionArguments connection) : IAsyncDisposable
 {
     private CoreliftClient? _client;
 
     internal CliConsole Console { get; } = console;
 
-    internal CoreliftClient Client => _client ??= CoreliftClient.Connect(
-        Get(agentOption)!,
-        new CoreliftClientOptions { Reason = Get(reasonOption), TraceParent = Console.Environment("TRACEPARENT"), TraceState = Console.Environment("TRACESTATE") });
+    internal CoreliftClient Client => _client ??= CoreliftClient.Connect(connection.Address(arguments), connection.ToOptions(arguments));
 
     internal T? Get<T>(Option<T> option) => arguments.GetValue(option);
 

@@ -1,10 +1,9 @@
 using System.CommandLine;
 using Corelift.Cli.Input;
-using Corelift.Client;
 
 namespace Corelift.Cli;
 
-/// <summary>What all commands are made with: the console, the option --agent, and the collected examples.</summary>
+/// <summary>What all commands are made with: the console, the options to reach the agent, and the collected examples.</summary>
 internal sealed class CommandFactory
 {
     private readonly CliConsole _console;
@@ -13,41 +12,11 @@ internal sealed class CommandFactory
     internal CommandFactory(CliConsole console)
     {
         _console = console;
-        AgentOption = new Option<AgentAddress>("--agent")
-        {
-            Description = "Where the agent listens: unix:PATH, http://HOST:PORT or https://HOST:PORT; "
-                + "environment: CORELIFT_AGENT",
-            HelpName = "ADDRESS",
-            Recursive = true,
-            CustomParser = ValueParsers.Of("--agent", AgentAddress.Parse),
-            DefaultValueFactory = result =>
-            {
-                string? text = console.Environment("CORELIFT_AGENT");
-                if (string.IsNullOrEmpty(text))
-                {
-                    return AgentAddress.Default;
-                }
-
-                if (!AgentAddress.TryParse(text, out AgentAddress? address, out string? problem))
-                {
-                    result.AddError($"CORELIFT_AGENT: {problem}");
-                }
-
-                return address ?? AgentAddress.Default;
-            },
-        };
-        ReasonOption = new Option<string?>("--reason")
-        {
-            Description = "Why, for the agent's audit log; an agent's policy can ask for it; environment: CORELIFT_REASON",
-            HelpName = "TEXT",
-            Recursive = true,
-            DefaultValueFactory = _ => console.Environment("CORELIFT_REASON") is { Length: > 0 } reason ? reason : null,
-        };
+        Connection = new ConnectionArguments(console);
     }
 
-    internal Option<AgentAddress> AgentOption { get; }
-
-    internal Option<string?> ReasonOption { get; }
+    /// <summary>How to reach the agent, for all commands.</summary>
+    internal ConnectionArguments Connection { get; }
 
     internal IReadOnlyDictionary<string, string[]> Examples => _examples;
 
@@ -56,7 +25,7 @@ internal sealed class CommandFactory
         _examples[name] = examples;
         Command command = new(name.Split(' ')[^1], description); // "audit verify" is the verify of audit
         command.SetAction((arguments, cancellation) =>
-            CommandLine.RunAsync(new CliSession(arguments, _console, AgentOption, ReasonOption), work, cancellation));
+            CommandLine.RunAsync(new CliSession(arguments, _console, Connection), work, cancellation));
         return command;
     }
 

@@ -75,8 +75,6 @@ internal static class CommandLine
         CommandFactory factory = new(console);
         RootCommand root = new("Lifts an ELF core out of a running process with a minimal pause, through a corelift-agent.")
         {
-            factory.AgentOption,
-            factory.ReasonOption,
             ListCommand.Create(factory),
             InspectCommand.Create(factory),
             PlanCommand.Create(factory),
@@ -92,6 +90,11 @@ internal static class CommandLine
             VersionCommand.Create(factory),
             CompletionCommand.Create(factory),
         };
+        foreach (Option option in factory.Connection.Options)
+        {
+            root.Options.Add(option);
+        }
+
         if (root.Options.OfType<HelpOption>().FirstOrDefault() is { } help)
         {
             help.Action = new HelpWithExamples((HelpAction)help.Action!, factory.Examples);

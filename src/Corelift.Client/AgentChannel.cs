@@ -28,7 +28,10 @@ internal static class AgentChannel
         };
         handler.ConnectCallback = address.SocketPath is { } path
             ? (_, cancellation) => ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation)
-            : (context, cancellation) => ConnectAsync(context.DnsEndPoint, cancellation);
+            : address.Uri.Scheme == Uri.UriSchemeHttps
+                ? async (context, cancellation) => await AgentTls.SecureAsync(
+                    await ConnectAsync(context.DnsEndPoint, cancellation), context.DnsEndPoint.Host, options, cancellation)
+                : (context, cancellation) => ConnectAsync(context.DnsEndPoint, cancellation);
         options.ConfigureHandler?.Invoke(handler);
         return GrpcChannel.ForAddress(address.Uri, new GrpcChannelOptions
         {

@@ -21,9 +21,18 @@ internal static class AgentErrors
             throw new OperationCanceledException("the call was cancelled", failure, cancellation);
         }
 
-        if (failure.StatusCode == StatusCode.Unavailable && FindConnectFailure(failure) is { } cause)
+        if (failure.StatusCode is StatusCode.Unavailable or StatusCode.Internal && FindConnectFailure(failure) is { } cause)
         {
             return new AgentUnreachableException(DescribeConnectFailure(cause, address), failure);
+        }
+
+        if (address.Uri.Scheme == Uri.UriSchemeHttps && IsCutOff(failure))
+        {
+            return new AgentUnreachableException(
+                $"the agent at {address} ended the connection right after the TLS handshake. Most often it does not take the client "
+                + "certificate (--cert, CORELIFT_CERT), or got none: it must come from a CA of the agent's --client-ca, be valid now, and "
+                + "be for client authentication. The agent's log says why",
+                failure);
         }
 
         if (failure.Status.Detail.StartsWith("Bad gRPC response", StringComparison.Ordinal)) // the words of Grpc.Net.Client
@@ -77,13 +86,31 @@ internal static class AgentErrors
         return null;
     }
 
+    /// <summary>
+    /// Whether the connection ended before HTTP/2 began. With TLS 1.3 a client has finished its handshake before the server looks at
+    /// its certificate, so that is all it hears.
+    /// </summary>
+    private static bool IsCutOff(RpcException failure)
+    {
+        for (Exception? cause = failure.Status.DebugException; cause is not null; cause = cause.InnerException)
+        {
+            if (cause is HttpRequestException { HttpRequestError: HttpRequestError.InvalidResponse or HttpRequestError.ResponseEnded or HttpRequestError.SecureConnectionError }
+                || (cause is IOException && cause.Message.Contains("HTTP/2 handshake", StringComparison.Ordinal))) // the words of SocketsHttpHandler
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     private static string DescribeConnectFailure(Exception cause, AgentAddress address)
     {
         string nobody = $"no agent answers at {address}";
         if (address.SocketPath is null)
         {
             return cause is AuthenticationException
-                ? $"{nobody} that this client trusts: {cause.Message}"
+                ? $"no TLS connection to the agent at {address}: {cause.Message}"
                 : $"{nobody}: {cause.Message}; is corelift-agent running there, with --listen and this port?";
         }
 

@@ -6,10 +6,35 @@ public sealed record CoreliftClientOptions
     /// <summary>Longest time that connecting may take.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>
+    /// File with the CAs (PEM, any number) that the agent's certificate must come from; null for those of this host. Read for each
+    /// connection. For https alone, as are the next three.
+    /// </summary>
+    public string? CaFile { get; init; }
+
+    /// <summary>
+    /// File with this client's certificate (PEM), those between it and its CA after it; null for none. Read for each connection:
+    /// calls after a renewal go by the new one as soon as the agent asks for another connection, which it does before the old one
+    /// expires.
+    /// </summary>
+    public string? CertificateFile { get; init; }
+
+    /// <summary>File with the private key of that certificate (PEM, not encrypted); null where it stands in the same file.</summary>
+    public string? KeyFile { get; init; }
+
+    /// <summary>Name that the agent's certificate must have, where it is not the address's host; null for the host.</summary>
+    public string? ServerName { get; init; }
+
+    /// <summary>
+    /// File with a bearer token, sent with each call and read anew for each; null for none. Over https and Unix sockets alone:
+    /// a call over http throws <see cref="AgentException"/>, and so does one whose token cannot be read.
+    /// </summary>
+    public string? TokenFile { get; init; }
+
     /// <summary>Why processes are stopped and read, for the agent's audit log; at most 1024 bytes. Null for no reason.</summary>
     public string? Reason { get; init; }
 
-    /// <summary>Last word on the HTTP handler before the first call: client certificates, trusted roots. Null for none.</summary>
+    /// <summary>Last word on the HTTP handler before the first call. Null for none.</summary>
     public Action<SocketsHttpHandler>? ConfigureHandler { get; init; }
 
     /// <summary>

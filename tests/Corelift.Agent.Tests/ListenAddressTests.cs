@@ -10,7 +10,9 @@ public sealed class ListenAddressTests
     [InlineData("http://127.0.0.1:7070", "http://127.0.0.1:7070")]
     [InlineData("http://127.9.9.9:1/", "http://127.9.9.9:1")]
     [InlineData("http://[::1]:7070", "http://[::1]:7070")]
-    public void Sockets_and_loopback_literals_can_be_listened_on(string text, string meant) =>
+    [InlineData("https://0.0.0.0:7443", "https://0.0.0.0:7443")]
+    [InlineData("https://[::]:7443/", "https://[::]:7443")]
+    public void Sockets_TLS_and_loopback_literals_can_be_listened_on(string text, string meant) =>
         Assert.Equal(meant, ListenAddress.Parse(text).ToString());
 
     [Theory]
@@ -31,7 +33,9 @@ public sealed class ListenAddressTests
     [InlineData("http://127.0.0.1:1/path")]
     [InlineData("http://user@127.0.0.1:1")]
     [InlineData("http://::1:7070")]
-    [InlineData("https://127.0.0.1:7070")]
+    [InlineData("https:127.0.0.1:7070")]
+    [InlineData("https://localhost:7070")]
+    [InlineData("https://0.0.0.0")]
     [InlineData("ftp://127.0.0.1:7070")]
     public void Anything_else_is_refused_with_what_to_use(string text)
     {

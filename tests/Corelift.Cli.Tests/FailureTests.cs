@@ -79,7 +79,7 @@ public sealed class FailureTests
     public async Task The_environment_names_the_agent_and_the_option_wins()
     {
         CliRun fromEnvironment = await CliRun.RunAsync(["ps"], false, default, name => name == "CORELIFT_AGENT" ? "unix:/tmp/corelift-a.sock" : null);
-        CliRun fromOption = await CliRun.RunAsync(["ps", "--agent", "unix:/tmp/corelift-b.sock"], false, default, _ => "unix:/tmp/corelift-a.sock");
+        CliRun fromOption = await CliRun.RunAsync(["ps", "--agent", "unix:/tmp/corelift-b.sock"], false, default, name => name == "CORELIFT_AGENT" ? "unix:/tmp/corelift-a.sock" : null);
         CliRun bad = await CliRun.RunAsync(["ps"], false, default, name => name == "CORELIFT_AGENT" ? "nowhere" : null);
 
         Assert.Contains("corelift-a.sock", fromEnvironment.Errors, StringComparison.Ordinal);

@@ -5,24 +5,48 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace Corelift.Agent.Access;
 
-/// <summary>What was found out about a connection's peer; seen by calls as a feature of theirs.</summary>
-/// <param name="Peer">Who it is; null over TCP, or where the kernel did not say.</param>
-/// <param name="IsAllowed">Whether its calls are served.</param>
-internal sealed record PeerAccess(PeerIdentity? Peer, bool IsAllowed)
+/// <summary>Which way a connection came in.</summary>
+internal enum Door
 {
-    /// <summary>Who calls, for policy and audit.</summary>
-    internal Caller Caller => Peer is null
-        ? new Caller(CallerKind.Anonymous, "anonymous")
-        : new Caller(CallerKind.UnixPeer, $"uid:{Peer.Uid}") { Uid = Peer.Uid, Gid = Peer.Gid, Groups = Peer.Groups };
+    /// <summary>None that this agent opened.</summary>
+    None,
 
+    /// <summary>A Unix socket.</summary>
+    UnixSocket,
+
+    /// <summary>Loopback TCP without TLS.</summary>
+    Loopback,
+
+    /// <summary>TCP with TLS.</summary>
+    Tls,
+}
+
+/// <summary>What was found out about a connection's peer; seen by calls as a feature of theirs.</summary>
+/// <param name="Door">Which way it came in.</param>
+/// <param name="Peer">Who it is; of a Unix socket alone, and null where the kernel did not say.</param>
+/// <param name="Caller">Whom calls without a token are made by; null where the connection proves nobody.</param>
+/// <param name="IsAllowed">Whether such calls are served.</param>
+internal sealed record PeerAccess(Door Door, PeerIdentity? Peer, Caller? Caller, bool IsAllowed)
+{
     /// <summary>Of a connection that nothing was found out about.</summary>
-    internal static PeerAccess Refused { get; } = new(null, false);
+    internal static PeerAccess Refused { get; } = new(Door.None, null, null, false);
 
     /// <summary>Of a connection over loopback TCP, which is not authenticated.</summary>
-    internal static PeerAccess Unchecked { get; } = new(null, true);
+    internal static PeerAccess Unchecked { get; } = new(Door.Loopback, null, new Caller(CallerKind.Anonymous, "anonymous"), true);
+
+    /// <summary>Of a Unix socket whose peer the kernel does not name.</summary>
+    internal static PeerAccess Unnamed { get; } = new(Door.UnixSocket, null, null, false);
+
+    /// <summary>Of a TLS connection.</summary>
+    /// <param name="caller">Whose the client certificate is; null without one.</param>
+    internal static PeerAccess OfTls(Caller? caller) => new(Door.Tls, null, caller, caller is not null);
+
+    /// <summary>Of a Unix socket.</summary>
+    internal static PeerAccess OfPeer(PeerIdentity peer, bool isAllowed) => new(
+        Door.UnixSocket, peer, new Caller(CallerKind.UnixPeer, $"uid:{peer.Uid}") { Uid = peer.Uid, Gid = peer.Gid, Groups = peer.Groups }, isAllowed);
 
     /// <inheritdoc/>
-    public override string ToString() => Peer?.ToString() ?? "a peer that the kernel does not name";
+    public override string ToString() => Peer?.ToString() ?? Caller?.Name ?? "a peer that nobody names";
 }
 
 /// <summary>Finds out who connects, before the first byte is read.</summary>
@@ -50,11 +74,11 @@ internal static class PeerConnections
         {
             Socket? socket = connection.Features.Get<IConnectionSocketFeature>()?.Socket;
             PeerIdentity? peer = socket is null ? null : PeerIdentity.Read(socket);
-            return peer is null ? PeerAccess.Refused : new PeerAccess(peer, policy.Allows(peer));
+            return peer is null ? PeerAccess.Unnamed : PeerAccess.OfPeer(peer, policy.Allows(peer));
         }
         catch (Exception failure) when (failure is SocketException or ObjectDisposedException)
         {
-            return PeerAccess.Refused;
+            return PeerAccess.Unnamed;
         }
     }
 }

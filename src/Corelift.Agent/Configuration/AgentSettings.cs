@@ -8,8 +8,19 @@ internal static class AgentSettings
 {
     private static readonly SettingFactory s_make = new();
 
-    internal static readonly Setting<string?> Listen = s_make.Texts("listen", "ADDRESS", "Where to serve: unix:PATH or http://127.0.0.1:PORT; may be given several times", "unix:/run/corelift/agent.sock");
+    internal static readonly Setting<string?> Listen = s_make.Texts("listen", "ADDRESS", "Where to serve: unix:PATH, https://ADDRESS:PORT or http://127.0.0.1:PORT; may be given several times", "unix:/run/corelift/agent.sock");
     internal static readonly Setting<string?> SocketGroup = s_make.Text("socket-group", "NAME|GID", "Group that may use the Unix sockets, beside root and the agent's own user; the agent must be in it", "the agent's own, unless that is nogroup");
+    internal static readonly Setting<string?> SocketMode = s_make.Text("socket-mode", "MODE", "Permissions of the Unix sockets, in octal, such as 0660; who may connect is not yet who may call", "0660 with a group, else 0600");
+    internal static readonly Setting<string?> TlsCertificate = s_make.Text("tls-certificate", "FILE", "The agent's certificate (PEM), those between it and its CA after it; for https. Read again when it changes, as the next two are");
+    internal static readonly Setting<string?> TlsKey = s_make.Text("tls-key", "FILE", "Its private key (PEM, without a password)");
+    internal static readonly Setting<string?> ClientCa = s_make.Text("client-ca", "FILE", "CAs whose client certificates are taken (PEM, any number; a SPIFFE trust bundle)");
+    internal static readonly Setting<string?> OidcIssuer = s_make.Text("oidc-issuer", "URL", "OpenID Connect issuer whose tokens (JWT) are taken");
+    internal static readonly Setting<string?> OidcAudience = s_make.Texts("oidc-audience", "NAME", "Audience that they must be for; may be given several times");
+    internal static readonly Setting<string?> OidcJwksFile = s_make.Text("oidc-jwks-file", "FILE", "The issuer's keys (JSON web key set), read again when it changes", "fetched from the issuer");
+    internal static readonly Setting<string?> OidcCa = s_make.Text("oidc-ca", "FILE", "CAs that the issuer's server must have its certificate from (PEM)", "those of the host");
+    internal static readonly Setting<bool> AllowAuthenticated = s_make.Switch("allow-authenticated", "Let whoever has a certificate or token do everything; without it, and without a policy, they may do nothing");
+    internal static readonly Setting<bool> AllowAnonymousLoopback = s_make.Switch("allow-anonymous-loopback", "Serve on http://127.0.0.1:PORT: whoever can connect, every user of the host among them, may do everything");
+    internal static readonly Setting<bool> HealthWithoutIdentity = s_make.Switch("health-without-identity", "Let the health service answer everybody who can connect");
     internal static readonly Setting<long> SpoolBytes = s_make.Size("spool-bytes", "Most memory for what strategy direct copies, and precopy of a process that writes much", "a quarter of what is available at the time");
     internal static readonly Setting<string?> SpoolDirectory = s_make.Text("spool-directory", "DIR", "Directory for copies that do not fit that: files unlinked at once, of at most half of the free space", "none: nothing is written to disk");
     internal static readonly Setting<string?> StateDirectory = s_make.Text("state-directory", "DIR", "Directory that remembers captures, so that the next agent reaps what a killed one left", "the socket's");

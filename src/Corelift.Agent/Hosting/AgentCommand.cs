@@ -36,6 +36,10 @@ internal static class AgentCommand
         {
             Listen = addresses,
             SocketGroup = values.Get(AgentSettings.SocketGroup),
+            SocketMode = DoorSettings.ReadMode(values),
+            Tls = DoorSettings.ReadTls(values, addresses),
+            Oidc = DoorSettings.ReadOidc(values),
+            Doors = DoorSettings.ReadRules(values),
             SpoolBytes = values.Get(AgentSettings.SpoolBytes),
             SpoolDirectory = values.Get(AgentSettings.SpoolDirectory),
             StateDirectory = values.Get(AgentSettings.StateDirectory) ?? DefaultState(addresses),

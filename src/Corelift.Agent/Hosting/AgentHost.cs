@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Corelift.Agent.Access;
+using Corelift.Agent.Access.Tls;
 using Corelift.Agent.Audit;
 using Corelift.Agent.Health;
 using Corelift.Agent.Kubernetes;
@@ -132,6 +133,7 @@ internal static class AgentHost
         services.AddAccess(options);
         services.AddHostedService<EngineLifetime>();
         services.AddSingleton<TelemetryInterceptor>();
+        services.AddDoors(options);
         services.AddSingleton<CallInterceptor>();
         services.AddGrpc(grpc =>
         {
@@ -168,9 +170,10 @@ internal static class AgentHost
         var policy = new PeerPolicy(SelfControl.EffectiveUid, group, idsAreWhole);
         builder.Services.Configure<SocketTransportOptions>(sockets => sockets.CreateBoundListenSocket = endPoint =>
             endPoint is System.Net.Sockets.UnixDomainSocketEndPoint unix
-                ? UnixSocketFactory.Bind(unix.ToString(), group)
+                ? UnixSocketFactory.Bind(unix.ToString(), group, options.SocketMode)
                 : SocketTransportOptions.CreateDefaultBoundListenSocket(endPoint));
         builder.WebHost.UseKestrelCore();
+        builder.WebHost.UseKestrelHttpsConfiguration();
         builder.Services.AddSingleton<IMemoryPoolFactory<byte>, BlockPoolFactory>();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
@@ -200,7 +203,14 @@ internal static class AgentHost
             kestrel.Listen(address.EndPoint!, listen =>
             {
                 listen.Protocols = HttpProtocols.Http2;
-                listen.UseNoPeerPolicy();
+                if (address.IsTls)
+                {
+                    listen.UseTlsDoor(kestrel.ApplicationServices.GetRequiredService<TlsDoor>());
+                }
+                else
+                {
+                    listen.UseNoPeerPolicy();
+                }
             });
         }
     }
@@ -255,7 +265,12 @@ internal static class AgentHost
             logger.SealsEverySnapshot(options.SealTo.Count, string.Join(", ", options.SealTo));
         }
 
-        foreach (ListenAddress address in options.Listen.Where(address => address.Path is null))
+        if (options.Doors.AllowAuthenticated)
+        {
+            logger.AllowsAuthenticated();
+        }
+
+        foreach (ListenAddress address in options.Listen.Where(address => address is { Path: null, IsTls: false }))
         {
             logger.ListensWithoutAuthentication(address.ToString());
         }

@@ -1,3 +1,6 @@
+using Corelift.Agent.Access;
+using Corelift.Agent.Access.Tls;
+using Corelift.Agent.Access.Tokens;
 using Corelift.Agent.Kubernetes;
 using Corelift.Agent.Telemetry;
 using Corelift.Sealing;
@@ -12,6 +15,18 @@ internal sealed record AgentOptions
 
     /// <summary>Group that may use the Unix sockets, by name or number; null for the agent's own.</summary>
     internal string? SocketGroup { get; init; }
+
+    /// <summary>Mode of the Unix sockets; null for what the group asks for.</summary>
+    internal UnixFileMode? SocketMode { get; init; }
+
+    /// <summary>The files of the TLS doors; null where there are none.</summary>
+    internal TlsFiles? Tls { get; init; }
+
+    /// <summary>The issuer whose tokens are taken; null for none.</summary>
+    internal OidcOptions? Oidc { get; init; }
+
+    /// <summary>What the doors ask of callers.</summary>
+    internal DoorRules Doors { get; init; } = new(AllowAuthenticated: false, HealthWithoutIdentity: false);
 
     /// <summary>Most memory for what strategy direct copies; 0 for a quarter of what is available then.</summary>
     internal long SpoolBytes { get; init; }

@@ -19,8 +19,9 @@ internal static class UnixSocketFactory
     /// <summary>Makes a socket bound to a path, replacing one that nobody serves any more.</summary>
     /// <param name="path">Absolute path; its directory is made if it is missing, for the owner and the group.</param>
     /// <param name="group">Group that may connect; null for nobody but the owner.</param>
+    /// <param name="mode">Its permissions; null for owner and group alone.</param>
     /// <exception cref="StartRefusedException">Somebody serves there already, or the file system refuses.</exception>
-    internal static Socket Bind(string path, uint? group)
+    internal static Socket Bind(string path, uint? group, UnixFileMode? mode = null)
     {
         Socket? socket = null;
         try
@@ -30,7 +31,7 @@ internal static class UnixSocketFactory
             socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
             socket.Bind(new UnixDomainSocketEndPoint(path));
             GiveToGroup(path, group);
-            File.SetUnixFileMode(path, group is null ? OwnerMode : GroupMode);
+            File.SetUnixFileMode(path, mode ?? (group is null ? OwnerMode : GroupMode));
             return socket;
         }
         catch (Exception failure) when (failure is SocketException or IOException or UnauthorizedAccessException)

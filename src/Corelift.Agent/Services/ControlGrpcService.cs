@@ -42,6 +42,7 @@ internal sealed class ControlGrpcService : ControlService.ControlServiceBase
         Operation operation = await _admission.BeginAsync(context.GetCaller(), target, ask, context.CancellationToken);
         StopLease lease = await StopAsync(operation, timeToLive, budget, context.CancellationToken);
         _ = CoreliftMetrics.MeasureAsync(lease);
+        LeaseExpiry.HoldFor(lease, context.GetCaller());
         if (request.ResumeOnDisconnect)
         {
             ResumeOnDisconnect(lease, context);
@@ -66,6 +67,7 @@ internal sealed class ControlGrpcService : ControlService.ControlServiceBase
         await owned.Stop.RequireStillAsync(context.CancellationToken);
         TimeSpan wanted = RequestLimits.ToLease(request.TimeToLive, _engine.Options, owned.Lease.TimeToLive);
         TimeSpan granted = owned.Lease.KeepAlive(owned.Stop.CutStop(wanted, owned.Lease.StoppedFor));
+        LeaseExpiry.HoldFor(owned.Lease, context.GetCaller());
         return new KeepAliveResponse { TimeToLive = Duration.FromTimeSpan(granted) };
     }
 
