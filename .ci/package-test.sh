@@ -69,6 +69,8 @@ ok "systemd-analyze security: $(grep -oE 'level for .*: [0-9.]+' "$scratch/secur
 
 inside corelift-agent config show --config /etc/corelift/agent.json | grep -q '"socket-group": *"corelift"' || fail "the settings do not hold: $(inside corelift-agent config show --config /etc/corelift/agent.json)"
 ok "the conffile's settings hold"
+inside corelift-agent policy check /usr/share/doc/corelift-agent/examples/policy.json >"$scratch/policy" 2>&1 || fail "the example of a policy: $(cat "$scratch/policy")"
+ok "the example of a policy is a right one"
 
 say "the installed program, with the unit's user and capabilities"
 mkfifo "$scratch/in"

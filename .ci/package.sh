@@ -51,6 +51,9 @@ install -D -m 644 packaging/corelift-agent.service "$tree/lib/systemd/system/cor
 install -D -m 644 packaging/debian/agent/agent.json "$tree/etc/corelift/agent.json"
 install -m 644 packaging/debian/agent/conffiles "$tree/DEBIAN/conffiles"
 install -m 755 packaging/debian/agent/postinst packaging/debian/agent/prerm packaging/debian/agent/postrm "$tree/DEBIAN/"
+# What Markdown says of settings and policy, and an example of one.
+install -m 644 src/Corelift.Agent/SETTINGS.md src/Corelift.Agent/POLICY.md "$tree/usr/share/doc/corelift-agent/"
+install -D -m 644 packaging/debian/agent/examples/policy.json "$tree/usr/share/doc/corelift-agent/examples/policy.json"
 pack corelift-agent
 
 stage cli corelift corelift

@@ -51,7 +51,7 @@ public sealed class ChartRightsTests
             Assert.NotEqual("true", workload.Pod.Text("hostIPC") ?? "false");
             Assert.Equal("false", workload.Pod.Text("automountServiceAccountToken"));
             string[] ofHost = [.. ((YamlSequenceNode)workload.Pod.Find("volumes")!).Where(volume => volume.Find("hostPath") is not null).Select(volume => volume.Text("name")!)];
-            Assert.Equal(setup == "spiffe-values.yaml" ? ["corelift-audit"] : [], ofHost); // the one that this setup asks for
+            Assert.Equal(setup is "spiffe-values.yaml" or "policy-values.yaml" ? ["corelift-audit"] : [], ofHost); // the one that this setup asks for
         }
     }
 
