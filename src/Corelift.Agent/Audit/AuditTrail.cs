@@ -160,9 +160,7 @@ internal sealed class AuditTrail : IDisposable
                 return await writing.ConfigureAwait(false);
             }
 
-            Failures++;
-            CoreliftMetrics.AuditFailures.Add(1);
-            _log.AuditFailed("the disk takes longer than 3 s");
+            NoteFailure("the disk takes longer than 3 s");
             return "the disk takes longer than 3 s";
         }
     }
@@ -197,14 +195,20 @@ internal sealed class AuditTrail : IDisposable
 
     private string Fail(string why, IAuditRecord record, DateTimeOffset time, bool keeps)
     {
-        Failures++;
-        _log.AuditFailed(AgentLog.Escape(why));
+        NoteFailure(why);
         if (keeps && _kept.Count < MostKept)
         {
             _kept.Enqueue((record, time));
         }
 
         return why;
+    }
+
+    private void NoteFailure(string why)
+    {
+        Failures++;
+        CoreliftMetrics.AuditFailures.Add(1);
+        _log.AuditFailed(AgentLog.Escape(why));
     }
 
     private void Append(IAuditRecord record) => _file!.Append(record, _time.GetUtcNow(), _policy.Current.AuditFileBytes);
