@@ -32,7 +32,7 @@ static void make(uid_t uid, const char *word)
         pid_t wanted[1] = {number};
         struct clone_args arguments = {
             .exit_signal = SIGCHLD,
-            .set_tid = (uintptr_t)wanted,
+            .set_tid = number == 0 ? 0 : (uintptr_t)wanted,
             .set_tid_size = number == 0 ? 0 : 1,
         };
         child = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Corelift.Agent.Access;
 using Corelift.Agent.Access.Policy;
 using Corelift.Agent.Telemetry;
 
@@ -17,10 +18,13 @@ internal sealed class AuditTrail : IDisposable
     internal const string Interrupted = "interrupted";
 
     private const int MostKept = 1000;
+    private const int MostDenialsPerMinute = 60;
+    private const int MostRemembered = 4096;
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(3);
 
     private readonly SemaphoreSlim _turn = new(1, 1);
     private readonly ConcurrentQueue<(IAuditRecord Record, DateTimeOffset Time)> _kept = new();
+    private readonly Dictionary<string, SlidingSum> _denials = new(StringComparer.Ordinal);
     private readonly AuditFile? _file;
     private readonly IPolicySource _policy;
     private readonly TimeProvider _time;
@@ -73,10 +77,17 @@ internal sealed class AuditTrail : IDisposable
             record.IncludesSecrets, _file?.Sequence ?? 0, _file?.Hash ?? string.Empty);
     }
 
-    /// <summary>Writes that something was denied; what cannot be written is in the log.</summary>
+    /// <summary>
+    /// Writes that something was denied, up to 60 times a minute and identity: nobody fills the disk by asking. What is not
+    /// written is in the log.
+    /// </summary>
     internal async Task DenyAsync(AuditBegin record, string outcome)
     {
-        _ = await TryWriteAsync(record with { Event = "denied", Because = outcome }, CancellationToken.None).ConfigureAwait(false);
+        if (IsWorthALine(record.Caller))
+        {
+            _ = await TryWriteAsync(record with { Event = "denied", Because = outcome }, CancellationToken.None).ConfigureAwait(false);
+        }
+
         _log.AuditDenied(record.Operation, record.Action, AgentLog.Escape(record.Caller.Name), record.Target.Process.Pid, outcome);
     }
 
@@ -97,6 +108,28 @@ internal sealed class AuditTrail : IDisposable
     {
         _file?.Dispose();
         _turn.Dispose();
+    }
+
+    private bool IsWorthALine(Caller caller)
+    {
+        string key = caller.Kind + "/" + caller.Name;
+        TimeSpan now = TimeSpan.FromTicks(_time.GetUtcNow().Ticks);
+        lock (_denials)
+        {
+            if (_denials.Count > MostRemembered)
+            {
+                _denials.Clear();
+            }
+
+            if (!_denials.TryGetValue(key, out SlidingSum? sum))
+            {
+                _denials.Add(key, sum = new SlidingSum(TimeSpan.FromMinutes(1)));
+            }
+
+            bool isWorth = sum.Sum(now) < MostDenialsPerMinute;
+            sum.Add(now, isWorth ? 1 : 0);
+            return isWorth;
+        }
     }
 
     /// <returns>Empty, or why it was not written.</returns>
@@ -127,9 +160,7 @@ internal sealed class AuditTrail : IDisposable
                 return await writing.ConfigureAwait(false);
             }
 
-            Failures++;
-            CoreliftMetrics.AuditFailures.Add(1);
-            _log.AuditFailed("the disk takes longer than 3 s");
+            NoteFailure("the disk takes longer than 3 s");
             return "the disk takes longer than 3 s";
         }
     }
@@ -164,14 +195,20 @@ internal sealed class AuditTrail : IDisposable
 
     private string Fail(string why, IAuditRecord record, DateTimeOffset time, bool keeps)
     {
-        Failures++;
-        _log.AuditFailed(AgentLog.Escape(why));
+        NoteFailure(why);
         if (keeps && _kept.Count < MostKept)
         {
             _kept.Enqueue((record, time));
         }
 
         return why;
+    }
+
+    private void NoteFailure(string why)
+    {
+        Failures++;
+        CoreliftMetrics.AuditFailures.Add(1);
+        _log.AuditFailed(AgentLog.Escape(why));
     }
 
     private void Append(IAuditRecord record) => _file!.Append(record, _time.GetUtcNow(), _policy.Current.AuditFileBytes);

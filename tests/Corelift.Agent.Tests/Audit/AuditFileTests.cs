@@ -147,6 +147,19 @@ public sealed class AuditFileTests : IDisposable
     }
 
     [Fact]
+    public async Task Nobody_fills_the_disk_by_asking_for_what_is_denied()
+    {
+        using AuditTrail trail = Open();
+        for (int i = 0; i < 200; i++)
+        {
+            await trail.DenyAsync(Begin($"{i}"), "ACCESS_DENIED");
+        }
+
+        await trail.DenyAsync(Begin("other") with { Caller = new Caller(CallerKind.UnixPeer, "uid:5") }, "ACCESS_DENIED");
+        Assert.Equal(61, Events().Count(name => name == "denied"));
+    }
+
+    [Fact]
     public void Two_agents_cannot_write_one_log()
     {
         using AuditTrail one = Open();
