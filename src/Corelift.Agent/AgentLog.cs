@@ -28,7 +28,7 @@ internal static partial class AgentLog
     [LoggerMessage(6, LogLevel.Warning, "Yama's kernel.yama.ptrace_scope is 3: the kernel will refuse every stop and capture until the host is started with another value")]
     internal static partial void YamaForbidsTracing(this ILogger logger);
 
-    [LoggerMessage(7, LogLevel.Information, "stopping: {Count} stops and captures are being ended")]
+    [LoggerMessage(7, LogLevel.Information, "stopping: of {Count} stops and captures, stops end now, and captures have a grace")]
     internal static partial void Stopping(this ILogger logger, int count);
 
     [LoggerMessage(8, LogLevel.Information, "stopped: nobody is held")]
@@ -39,6 +39,15 @@ internal static partial class AgentLog
 
     [LoggerMessage(10, LogLevel.Warning, "could not look for what an earlier agent left")]
     internal static partial void CleanUpFailed(this ILogger logger, Exception failure);
+
+    [LoggerMessage(11, LogLevel.Information, "serves metrics and health on {Address}")]
+    internal static partial void ServesMetrics(this ILogger logger, string address);
+
+    [LoggerMessage(12, LogLevel.Warning, "{Count} captures did not end within the grace of {GraceSeconds:F0} s, and are ended")]
+    internal static partial void GraceIsOver(this ILogger logger, int count, double graceSeconds);
+
+    [LoggerMessage(13, LogLevel.Error, "not ready: {Reason}")]
+    internal static partial void NotReady(this ILogger logger, string reason);
 
     [LoggerMessage(20, LogLevel.Warning, "refused {Method} to {Peer}")]
     internal static partial void PeerRefused(this ILogger logger, string method, string peer);

@@ -172,6 +172,7 @@ public sealed partial class CaptureEngine
             });
             instant.KeepTaken();
             _leases.TryAdd(lease.Id, lease);
+            _ = lease.HasEnded && _leases.TryRemove(lease.Id, out _); // before it was there to be removed
             return lease;
         }
         catch

@@ -11,7 +11,9 @@ internal sealed class CliSession(ParseResult arguments, CliConsole console, Opti
 
     internal CliConsole Console { get; } = console;
 
-    internal CoreliftClient Client => _client ??= CoreliftClient.Connect(Get(agentOption)!, new CoreliftClientOptions { Reason = Get(reasonOption) });
+    internal CoreliftClient Client => _client ??= CoreliftClient.Connect(
+        Get(agentOption)!,
+        new CoreliftClientOptions { Reason = Get(reasonOption), TraceParent = Console.Environment("TRACEPARENT"), TraceState = Console.Environment("TRACESTATE") });
 
     internal T? Get<T>(Option<T> option) => arguments.GetValue(option);
 

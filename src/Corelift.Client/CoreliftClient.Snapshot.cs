@@ -56,14 +56,15 @@ public sealed partial class CoreliftClient
                 + $"must go to a file; {output.FinalPath ?? "the output stream"} cannot seek: take strategy auto, fork or direct");
         }
 
+        using SnapshotSpan span = new(request);
         using CaptureReceiver receiver = new(output.Stream, request.Limits, progress);
         using AsyncServerStreamingCall<CaptureFrame> call = _invoker.AsyncServerStreamingCall(
             CaptureMethod.Instance, null, new CallOptions(cancellationToken: cancellation), capture);
         receiver.Report(force: true);
         try
         {
-            await ReceiveAsync(call.ResponseStream, receiver, cancellation);
-
+            await ReceiveAsync(call.ResponseStream, receiver, span, cancellation);
+            span.Received();
             if (!receiver.IsComplete)
             {
                 throw Broken(receiver, "the agent ended it without its trailer", null);
@@ -72,6 +73,7 @@ public sealed partial class CoreliftClient
             SnapshotResult result = receiver.Finish();
             result = result with { Path = output.Commit(result.IsPartial) };
             receiver.Report(force: true);
+            span.Succeeded(result);
             return result;
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or CoreFormatException)
@@ -81,13 +83,14 @@ public sealed partial class CoreliftClient
     }
 
     private async Task ReceiveAsync(
-        IAsyncStreamReader<CaptureFrame> frames, CaptureReceiver receiver, CancellationToken cancellation)
+        IAsyncStreamReader<CaptureFrame> frames, CaptureReceiver receiver, SnapshotSpan span, CancellationToken cancellation)
     {
         FrameQueue queue = new(receiver);
         try
         {
             while (await frames.MoveNext(cancellation) && await queue.TryAddAsync(frames.Current))
             {
+                span.MessageArrived();
             }
         }
         catch (RpcException failure)

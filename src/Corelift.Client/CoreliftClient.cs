@@ -23,12 +23,12 @@ public sealed partial class CoreliftClient : IAsyncDisposable
     private readonly SnapshotService.SnapshotServiceClient _snapshots;
     private readonly string? _reason;
 
-    private CoreliftClient(AgentAddress address, GrpcChannel channel, string? reason)
+    private CoreliftClient(AgentAddress address, GrpcChannel channel, CoreliftClientOptions options)
     {
-        _reason = reason;
+        _reason = options.Reason;
         Address = address;
         _channel = channel;
-        _invoker = channel.CreateCallInvoker();
+        _invoker = channel.CreateCallInvoker().WithTraceOf(options);
         _processes = new ProcessService.ProcessServiceClient(_invoker);
         _control = new ControlService.ControlServiceClient(_invoker);
         _snapshots = new SnapshotService.SnapshotServiceClient(_invoker);
@@ -41,7 +41,8 @@ public sealed partial class CoreliftClient : IAsyncDisposable
     public static CoreliftClient Connect(AgentAddress address, CoreliftClientOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(address);
-        return new CoreliftClient(address, AgentChannel.Create(address, options ?? new CoreliftClientOptions()), options?.Reason);
+        options ??= new CoreliftClientOptions();
+        return new CoreliftClient(address, AgentChannel.Create(address, options), options);
     }
 
     /// <summary>Asks the agent's health service whether it serves.</summary>

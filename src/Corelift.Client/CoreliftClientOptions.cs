@@ -11,4 +11,13 @@ public sealed record CoreliftClientOptions
 
     /// <summary>Last word on the HTTP handler before the first call: client certificates, trusted roots. Null for none.</summary>
     public Action<SocketsHttpHandler>? ConfigureHandler { get; init; }
+
+    /// <summary>
+    /// The trace that calls belong to where this program has no span of its own: a traceparent of W3C Trace Context, as build
+    /// systems put it into the environment. One that is none is ignored, as that standard says.
+    /// </summary>
+    public string? TraceParent { get; init; }
+
+    /// <summary>The tracestate that goes with it.</summary>
+    public string? TraceState { get; init; }
 }

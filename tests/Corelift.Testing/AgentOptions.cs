@@ -15,6 +15,9 @@ public sealed record AgentOptions
     /// <summary>Arguments beside <c>--listen</c>.</summary>
     public IReadOnlyList<string> Arguments { get; init; } = [];
 
+    /// <summary>Variables of its environment, beside the test's own.</summary>
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+
     internal IEnumerable<string> Privileges()
     {
         string capabilities = "-all" + string.Concat(Capabilities.Select(name => ",+" + name));

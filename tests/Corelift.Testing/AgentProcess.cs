@@ -19,11 +19,11 @@ public sealed partial class AgentProcess : IAsyncDisposable
     {
         _folder.GiveTo(options.Uid, options.Uid);
         SocketPath = _folder.File("agent.sock");
-        string binary = _folder.CopyProgram(Artifacts.Agent);
+        string binary = ProgramPath = _folder.CopyProgram(Artifacts.Agent);
         _process = Command.Begin(
             "setpriv",
             [.. options.Privileges(), binary, "--listen", Address, .. options.Arguments],
-            new Dictionary<string, string> { ["TMPDIR"] = _folder.Path, ["XDG_RUNTIME_DIR"] = _folder.Path });
+            new Dictionary<string, string>(options.Environment) { ["TMPDIR"] = _folder.Path, ["XDG_RUNTIME_DIR"] = _folder.Path });
         _process.OutputDataReceived += (_, line) => Note(line.Data);
         _process.ErrorDataReceived += (_, line) => Note(line.Data);
         _process.BeginOutputReadLine();
@@ -35,6 +35,9 @@ public sealed partial class AgentProcess : IAsyncDisposable
 
     /// <summary>Path of its socket.</summary>
     public string SocketPath { get; }
+
+    /// <summary>Path of its own copy of the program, which it starts workers from.</summary>
+    public string ProgramPath { get; }
 
     /// <summary>The address as clients name it.</summary>
     public string Address => "unix:" + SocketPath;
@@ -90,6 +93,9 @@ public sealed partial class AgentProcess : IAsyncDisposable
 
     /// <summary>A connection of its own to the agent.</summary>
     public GrpcChannel Connect() => UnixChannel.Connect(SocketPath);
+
+    /// <summary>Tells it to stop, and does not wait.</summary>
+    public void BeginStop() => _ = Native.Kill(Pid, Native.SigTerm);
 
     /// <summary>Ends it by SIGTERM; its exit code.</summary>
     public async Task<int> StopAsync()

@@ -32,9 +32,13 @@ public static class Cli
     public static Task<CommandResult> RunAsync(AgentProcess? agent, params string[] arguments) => RunAsync(agent?.Address, arguments);
 
     /// <inheritdoc cref="RunAsync(AgentProcess, string[])"/>
-    public static Task<CommandResult> RunAsync(string? address, params string[] arguments)
+    public static Task<CommandResult> RunAsync(string? address, params string[] arguments) =>
+        RunAsync(address, new Dictionary<string, string>(), arguments);
+
+    /// <summary>Runs <c>corelift</c> with more variables in its environment.</summary>
+    public static Task<CommandResult> RunAsync(string? address, IReadOnlyDictionary<string, string> more, params string[] arguments)
     {
-        Dictionary<string, string> environment = new() { ["NO_COLOR"] = "1" };
+        Dictionary<string, string> environment = new(more) { ["NO_COLOR"] = "1" };
         if (address is not null)
         {
             environment["CORELIFT_AGENT"] = address;

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Corelift.Agent.Access.Policy;
+using Corelift.Agent.Telemetry;
 
 namespace Corelift.Agent.Audit;
 
@@ -127,6 +128,7 @@ internal sealed class AuditTrail : IDisposable
             }
 
             Failures++;
+            CoreliftMetrics.AuditFailures.Add(1);
             _log.AuditFailed("the disk takes longer than 3 s");
             return "the disk takes longer than 3 s";
         }

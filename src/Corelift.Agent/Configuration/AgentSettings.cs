@@ -22,6 +22,10 @@ internal static class AgentSettings
     internal static readonly Setting<int> MaxCaptures = s_make.Number("max-captures", "Most stops and captures at once", 32, 1, 1000);
     internal static readonly Setting<int> Nice = s_make.Number("nice", "Nice value of the serving process; stops are made at high priority all the same", 5, 0, 19);
     internal static readonly Setting<string> LogFormat = s_make.Choice("log-format", "Form of the log lines", "text", "json");
+    internal static readonly Setting<TimeSpan> StopGrace = s_make.Time("stop-grace", "Longest time that captures may go on when the agent is told to stop; whoever is held stopped runs at once", "10s");
+    internal static readonly Setting<string?> MetricsListen = s_make.Text("metrics-listen", "URL", "Where to serve /metrics for Prometheus, /livez and /readyz, such as http://127.0.0.1:9464", "nowhere");
+    internal static readonly Setting<string?> OtlpEndpoint = s_make.Text("otlp-endpoint", "URL", "OpenTelemetry collector for traces, metrics and logs, such as http://127.0.0.1:4317", "OTEL_EXPORTER_OTLP_ENDPOINT, else none");
+    internal static readonly Setting<string> OtlpProtocol = s_make.Choice("otlp-protocol", "How to talk to that collector", "grpc", "http");
     internal static readonly Setting<string> Kubernetes = s_make.Choice("kubernetes", "Whether to ask the Kubernetes API server which pod a process is in, and who calls; auto: in a pod with a service account, or where kubernetes-api is set", "auto", "on", "off");
     internal static readonly Setting<string?> KubernetesApi = s_make.Text("kubernetes-api", "URL", "The API server: https://HOST:PORT", "the pod's, by KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT");
     internal static readonly Setting<string?> KubernetesTokenFile = s_make.Text("kubernetes-token-file", "FILE", "Token that the agent shows the API server; read for each request", "that of the pod's service account");

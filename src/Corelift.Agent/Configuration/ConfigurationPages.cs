@@ -13,9 +13,9 @@ internal static class ConfigurationPages
 
         Each can be given as a flag, as an environment variable (`CORELIFT_AGENT_` and the name in capitals, `_` for `-`; lists
         with commas; empty counts as absent), or as a key of the file that `--config FILE` or `CORELIFT_AGENT_CONFIG` names. Flags
-        win over the environment, and that over the file. Nothing else of the environment is looked at, but for what Kubernetes
-        and systemd set, and no file is looked for. What is unknown or wrong is refused, with the line, and with the name that
-        may have been meant.
+        win over the environment, and that over the file. Nothing else of the environment is looked at, but for what Kubernetes,
+        systemd and OpenTelemetry (`OTEL_`) set, and no file is looked for. What is unknown or wrong is refused, with the line, and with
+        the name that may have been meant.
 
         The file is a JSON object; comments and trailing commas are allowed:
 

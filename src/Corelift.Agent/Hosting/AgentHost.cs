@@ -1,15 +1,16 @@
 using System.Runtime.InteropServices;
 using Corelift.Agent.Access;
 using Corelift.Agent.Audit;
+using Corelift.Agent.Health;
 using Corelift.Agent.Kubernetes;
 using Corelift.Agent.Services;
+using Corelift.Agent.Telemetry;
 using Corelift.Capture;
 using Corelift.Linux;
 using Corelift.Linux.Processes;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
-using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Corelift.Agent.Hosting;
 
@@ -54,6 +55,16 @@ internal static class AgentHost
                 logger.Serving(AgentVersion.Text, address.ToString());
             }
 
+            if (options.Telemetry.MetricsListen is { } metrics)
+            {
+                logger.ServesMetrics($"http://{metrics}");
+            }
+
+            foreach (string reason in await app.Services.GetRequiredService<AgentReadiness>().AskAsync(cancellationToken).ConfigureAwait(false))
+            {
+                logger.NotReady(reason);
+            }
+
             await app.WaitForShutdownAsync(cancellationToken).ConfigureAwait(false);
         }
 
@@ -62,14 +73,16 @@ internal static class AgentHost
 
     private static WebApplication Build(AgentOptions options, KernelFeatures features)
     {
-        // Nothing is read from the working directory, nor from the environment beside our own settings: this process has power
-        // over every other.
+        // Nothing is read from the working directory, nor from the environment beside our own settings and OpenTelemetry's: this
+        // process has power over every other.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = "/" });
         AddLogging(builder.Logging, options);
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = s_stopPatience);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.StopGrace + s_stopPatience);
         AddServices(builder.Services, options, features);
         AddServer(builder, options);
+        builder.AddTelemetry(options.Telemetry);
         WebApplication app = builder.Build();
+        app.UseMetricsPort(options.Telemetry.MetricsListen);
         app.Use((context, next) =>
         {
             context.Response.Headers["corelift-agent-version"] = AgentVersion.Text;
@@ -85,26 +98,28 @@ internal static class AgentHost
 
     private static void AddServices(IServiceCollection services, AgentOptions options, KernelFeatures features)
     {
+        services.AddSingleton(options);
         services.AddSingleton<ShutdownGate>();
         services.AddSingleton<ProcessDescriber>();
         services.AddKubernetes(ApiAddress.Find(options.Kubernetes, Environment.GetEnvironmentVariable));
         services.AddSingleton(_ => new CaptureEngine(ToEngine(options, features)));
         services.AddAccess(options);
         services.AddHostedService<EngineLifetime>();
+        services.AddSingleton<TelemetryInterceptor>();
         services.AddSingleton<CallInterceptor>();
         services.AddGrpc(grpc =>
         {
             grpc.MaxReceiveMessageSize = ServerLimits.MaxRequestBytes;
             grpc.MaxSendMessageSize = ServerLimits.MaxResponseBytes;
             grpc.EnableDetailedErrors = false;
+            grpc.Interceptors.Add<TelemetryInterceptor>();
             grpc.Interceptors.Add<CallInterceptor>();
         });
         services.AddGrpcReflection();
-        services.AddGrpcHealthChecks().AddCheck("agent", () => HealthCheckResult.Healthy());
-        services.Configure<HealthCheckPublisherOptions>(health => health.Delay = TimeSpan.Zero);
+        services.AddAgentHealth();
     }
 
-    private static CaptureEngineOptions ToEngine(AgentOptions options, KernelFeatures features) => new()
+    internal static CaptureEngineOptions ToEngine(AgentOptions options, KernelFeatures features) => new()
     {
         WorkerExecutable = Environment.ProcessPath ?? throw new StartRefusedException("cannot find the agent's own program file: mount /proc"),
         StateDirectory = options.StateDirectory,
@@ -135,6 +150,7 @@ internal static class AgentHost
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             ServerLimits.Apply(kestrel);
+            kestrel.ListenForMetrics(options.Telemetry.MetricsListen);
             foreach (ListenAddress address in options.Listen)
             {
                 Listen(kestrel, address, policy);
@@ -168,6 +184,9 @@ internal static class AgentHost
         logging.SetMinimumLevel(LogLevel.Information);
         logging.AddFilter("Microsoft", LogLevel.Warning);
         logging.AddFilter("Grpc", LogLevel.Warning);
+
+        // Why the agent is not ready is told to whoever asks.
+        logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.Critical);
 
         // A refusal to start is said once, in words, and not as a stack trace as well.
         logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);

@@ -1,4 +1,5 @@
 using Corelift.Agent.Kubernetes;
+using Corelift.Agent.Telemetry;
 
 namespace Corelift.Agent.Hosting;
 
@@ -43,6 +44,12 @@ internal sealed record AgentOptions
 
     /// <summary>Nice value of the serving process; workers run at 0, and above all others while somebody is stopped.</summary>
     internal int Nice { get; init; } = 5;
+
+    /// <summary>How long captures may go on when the agent stops; their targets run.</summary>
+    internal TimeSpan StopGrace { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Where telemetry goes.</summary>
+    internal TelemetryOptions Telemetry { get; init; } = new();
 
     /// <summary>Whether log lines are JSON objects.</summary>
     internal bool JsonLog { get; init; }

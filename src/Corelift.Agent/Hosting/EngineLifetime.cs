@@ -7,9 +7,9 @@ namespace Corelift.Agent.Hosting;
 
 /// <summary>
 /// Begins and ends the engine's work with the agent's. Before the server is stopped, and before calls are waited for,
-/// everybody who is held runs again.
+/// everybody who is held runs again; captures, whose targets run already, may end by themselves for a while.
 /// </summary>
-internal sealed class EngineLifetime(CaptureEngine engine, ShutdownGate gate, LeaseBook leases, AuditTrail audit, ILogger<EngineLifetime> logger) : IHostedLifecycleService
+internal sealed class EngineLifetime(CaptureEngine engine, ShutdownGate gate, LeaseBook leases, AuditTrail audit, AgentOptions options, ILogger<EngineLifetime> logger) : IHostedLifecycleService
 {
     /// <summary>Cleans up after an agent that was killed; a failure of that keeps nobody from working.</summary>
     public async Task StartedAsync(CancellationToken cancellationToken)
@@ -27,11 +27,18 @@ internal sealed class EngineLifetime(CaptureEngine engine, ShutdownGate gate, Le
         }
     }
 
-    /// <summary>Refuses what comes, and resumes everybody.</summary>
+    /// <summary>Is not ready any more, refuses what comes, resumes everybody, gives captures their grace, and ends what is left.</summary>
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
+        gate.Close();
         logger.Stopping(engine.ActiveCount);
-        await gate.CloseAsync().ConfigureAwait(false);
+        int left = await engine.DrainAsync(options.StopGrace, cancellationToken).ConfigureAwait(false);
+        if (left > 0)
+        {
+            logger.GraceIsOver(left, options.StopGrace.TotalSeconds);
+        }
+
+        await gate.CancelAsync().ConfigureAwait(false);
         await engine.DisposeAsync().ConfigureAwait(false);
         await leases.DrainAsync().ConfigureAwait(false);
     }

@@ -80,7 +80,8 @@ internal sealed class CallInterceptor(ShutdownGate gate, ILogger<CallInterceptor
             throw RpcErrors.Make(ErrorReason.PeerNotAllowed, $"{access} may not use this agent");
         }
 
-        if (gate.IsClosed)
+        // Who asks for the health of an agent that stops is told that it does not serve.
+        if (gate.IsClosed && !context.Method.StartsWith("/grpc.health.v1.Health/", StringComparison.Ordinal))
         {
             throw RpcErrors.Make(ErrorReason.ShuttingDown, "the agent is stopping");
         }

@@ -1,5 +1,6 @@
 using Corelift.Agent.Access;
 using Corelift.Agent.Audit;
+using Corelift.Agent.Telemetry;
 using Corelift.Capture;
 using Corelift.Capture.Sessions;
 using Corelift.V1;
@@ -37,6 +38,7 @@ internal sealed class ControlGrpcService : ControlService.ControlServiceBase
         AdmissionRequest ask = new("stop", AccessVerb.Stop, null) { Reason = request.Reason };
         Operation operation = await _admission.BeginAsync(context.GetCaller(), target, ask, context.CancellationToken);
         StopLease lease = await StopAsync(operation, timeToLive, budget, context.CancellationToken);
+        _ = CoreliftMetrics.MeasureAsync(lease);
         if (request.ResumeOnDisconnect)
         {
             ResumeOnDisconnect(lease, context);

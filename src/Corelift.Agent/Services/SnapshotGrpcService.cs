@@ -1,5 +1,6 @@
 using System.Globalization;
 using Corelift.Agent.Access;
+using Corelift.Agent.Telemetry;
 using Corelift.Capture;
 using Corelift.Capture.Reading;
 using Corelift.Capture.Sessions;
@@ -14,7 +15,6 @@ namespace Corelift.Agent.Services;
 internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
 {
     private const int PageBytes = 4096;
-    private const int VmaMessageBytes = 900 * 1024;
 
     private readonly CaptureEngine _engine;
     private readonly ProcessDescriber _describer;
@@ -80,6 +80,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         Operation operation, StopLease? lease, Capture.CaptureRequest wanted, Compression compression, IServerStreamWriter<CaptureResponse> stream, long began,
         CancellationToken cancellationToken)
     {
+        using var telemetry = new CaptureTelemetry(wanted.Content, cancellationToken);
         Linux.ProcessRef target = operation.Target.Process;
         Process process = await _describer.DescribeAsync(target, cancellationToken);
         string id = Guid.NewGuid().ToString("N");
@@ -93,6 +94,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         await using CaptureUnderWay capture = lease is null
             ? await _engine.BeginAsync(target, wanted, cancellationToken)
             : _engine.BeginLease(lease, wanted);
+        telemetry.Prepared(process, capture.Plan.Strategy);
         using var chunks = new ChunkWriter(compression);
         using var meter = new CaptureMeter(operation, chunks);
         var pacer = new ReadPacer(target, wanted.RateLimitBytesPerSecond);
@@ -102,10 +104,11 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         await stream.WriteAsync(new CaptureResponse { Started = Started(id, process, session?.Plan ?? capture.Plan, wanted.Content) }, cancellationToken);
         if (capture.Live is { } live)
         {
-            await WriteRoundsAsync(live, chunks, pacer, stream, cancellationToken);
+            await WriteRoundsAsync(live, chunks, pacer, telemetry, stream, cancellationToken);
             session = meter.Session = await capture.TakeInstantAsync(cancellationToken);
         }
 
+        telemetry.Taken(session!);
         await using (session!)
         {
             AgentLog.CaptureTaken(_log, id, target.Pid, session!.Strategy, session.ThreadCount, session.Pause?.TotalMilliseconds ?? -1);
@@ -119,6 +122,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
             }
 
             await stream.WriteAsync(new CaptureResponse { Trailer = Trailer(session, chunks, pacer, began, stopped) }, cancellationToken);
+            telemetry.Served(chunks.MemoryBytes, stopped);
             AgentLog.CaptureServed(_log, id, chunks.MemoryBytes, TimeProvider.System.GetElapsedTime(began).TotalMilliseconds);
         }
 
@@ -155,7 +159,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
             }
         }
 
-        foreach (List<V1.CapturedVma> list in InMessages(session.Vmas))
+        foreach (List<V1.CapturedVma> list in session.Vmas.InMessages())
         {
             var message = new InstantVmas();
             message.Vmas.AddRange(list);
@@ -163,34 +167,11 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         }
     }
 
-    /// <summary>VMAs in lists that fit a message each; the last one may be empty only where there are none.</summary>
-    private static IEnumerable<List<V1.CapturedVma>> InMessages(IReadOnlyList<Capture.CapturedVma> vmas)
-    {
-        var list = new List<V1.CapturedVma>();
-        int bytes = 0;
-        foreach (Capture.CapturedVma vma in vmas)
-        {
-            V1.CapturedVma wire = vma.ToWire();
-            int size = wire.CalculateSize() + 8;
-            if (bytes + size > VmaMessageBytes)
-            {
-                yield return list;
-                list = [];
-                bytes = 0;
-            }
-
-            list.Add(wire);
-            bytes += size;
-        }
-
-        yield return list;
-    }
-
     /// <summary>Strategy precopy: what is read while the target runs.</summary>
     private static async Task WriteRoundsAsync(
-        PrecopyCapture live, ChunkWriter chunks, ReadPacer pacer, IServerStreamWriter<CaptureResponse> stream, CancellationToken cancellationToken)
+        PrecopyCapture live, ChunkWriter chunks, ReadPacer pacer, CaptureTelemetry telemetry, IServerStreamWriter<CaptureResponse> stream, CancellationToken cancellationToken)
     {
-        List<List<V1.CapturedVma>> lists = [.. InMessages(live.Vmas)];
+        List<List<V1.CapturedVma>> lists = [.. live.Vmas.InMessages()];
         for (int i = 0; i < lists.Count; i++)
         {
             var message = new LiveVmas { IsLast = i == lists.Count - 1 };
@@ -201,6 +182,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         while (live.WantsRound())
         {
             await WriteMemoryAsync(live.ReadRound(), chunks, pacer, round: (uint)live.Rounds.Count + 1, stream, cancellationToken);
+            telemetry.RoundSent(live.Rounds[^1]);
         }
     }
 
