@@ -1,3 +1,4 @@
+using Corelift.Client.Local;
 using Corelift.Client.Receiving;
 using Corelift.Client.Wire;
 using Corelift.Elf;
@@ -56,10 +57,11 @@ public sealed partial class CoreliftClient
                 + $"must go to a file; {output.FinalPath ?? "the output stream"} cannot seek: take strategy auto, fork or direct");
         }
 
+        using MemoryRing? ring = OpenRing(capture.Options);
         using SnapshotSpan span = new(request);
-        using CaptureReceiver receiver = new(output.Stream, request.Limits, progress);
+        using CaptureReceiver receiver = new(output.Stream, request.Limits, progress, ring);
         using AsyncServerStreamingCall<CaptureFrame> call = _invoker.AsyncServerStreamingCall(
-            CaptureMethod.Instance, null, new CallOptions(cancellationToken: cancellation), capture);
+            CaptureMethod.Instance, null, new CallOptions(ring is null ? null : new Metadata { { MemoryRing.Header, ring.Token } }, cancellationToken: cancellation), capture);
         receiver.Report(force: true);
         try
         {
@@ -81,6 +83,12 @@ public sealed partial class CoreliftClient
             throw output.Failure(failure);
         }
     }
+
+    /// <summary>On one host, uncompressed memory passes through a ring that both sides see.</summary>
+    private MemoryRing? OpenRing(CaptureOptions options) =>
+        Address.SocketPath is { } path && options is { Compression: Compression.Unspecified or Compression.None, Recipients.Count: 0 }
+            ? MemoryRing.TryOpen(path)
+            : null;
 
     private async Task ReceiveAsync(
         IAsyncStreamReader<CaptureFrame> frames, CaptureReceiver receiver, SnapshotSpan span, CancellationToken cancellation)

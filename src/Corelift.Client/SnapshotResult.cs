@@ -30,6 +30,9 @@ public sealed record SnapshotResult
     /// <summary>Time between the first and the last task's stop.</summary>
     public required TimeSpan Skew { get; init; }
 
+    /// <summary>For how long one thread alone was stopped before, so that writes could be tracked; zero but for strategy precopy.</summary>
+    public required TimeSpan Setup { get; init; }
+
     /// <summary>Number of tasks.</summary>
     public required int ThreadCount { get; init; }
 

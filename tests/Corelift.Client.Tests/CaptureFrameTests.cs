@@ -31,6 +31,18 @@ public sealed class CaptureFrameTests
     }
 
     [Theory]
+    [InlineData(0u)]
+    [InlineData(uint.MaxValue)]
+    public void A_chunk_in_a_ring_reads_as_the_generated_class_wrote_it(uint offset)
+    {
+        MemoryChunk chunk = new() { Address = 0x600000, Round = 2, LengthBytes = 1 << 20, RingOffsetBytes = offset };
+
+        using CaptureFrame frame = CaptureMethod.Read(Sequence(new CaptureResponse { Memory = chunk }.ToByteArray(), 0));
+
+        AssertEqual(chunk, frame);
+    }
+
+    [Theory]
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(7)]
@@ -151,6 +163,15 @@ public sealed class CaptureFrameTests
     {
         Assert.Null(frame.Damage);
         Assert.True(frame.IsMemory);
+        Assert.Equal(chunk.HasRingOffsetBytes ? chunk.RingOffsetBytes : null, frame.RingOffset);
+        if (chunk.HasRingOffsetBytes)
+        {
+            Assert.Equal(
+                (chunk.Address, chunk.Round, chunk.LengthBytes, chunk.Compression),
+                (frame.Address, frame.Round, frame.LengthBytes, frame.Compression));
+            return;
+        }
+
         Assert.Equal(
             (chunk.Address, chunk.Round, chunk.LengthBytes, chunk.Compression, chunk.Data.Length),
             (frame.Address, frame.Round, frame.LengthBytes, frame.Compression, frame.PackedBytes));

@@ -61,6 +61,7 @@ public sealed class HostileAgentTests
         ("rounds that did not come", c => c.Instant.Rounds.Add(new LiveRound { Round = 1 }), SnapshotFailure.Violation, "no live VMAs"),
         ("strategy precopy without rounds", c => c.Instant.Strategy = Strategy.Precopy, SnapshotFailure.Violation, "no live VMAs"),
         ("a hole where memory came", c => c.Memory[3].Hole.Range = SyntheticCapture.Range(SyntheticCapture.StackStart + 4096, 4096), SnapshotFailure.Violation, "otherwise"),
+        ("memory in a ring that nobody named", c => c.Memory[0].Memory.RingOffsetBytes = 0, SnapshotFailure.Violation, "ring"),
         ("memory dropped, but the snapshot whole", c => c.Memory[3].Hole.Reason = HoleReason.Dropped, SnapshotFailure.Violation, "dropped"),
         ("empty memory", c => c.Memory[1].Memory = new MemoryChunk { Address = SyntheticCapture.DataStart }, SnapshotFailure.Violation, "0 bytes"),
         ("length of four billion", c => c.Memory[1].Memory.LengthBytes = uint.MaxValue, SnapshotFailure.Violation, "4294967295 bytes"),

@@ -12,10 +12,17 @@ namespace Corelift.EndToEnd.Tests;
 /// </summary>
 public sealed class CaptureStream
 {
+    /// <summary>Metadata entry that names a ring.</summary>
+    public const string RingHeader = "corelift-memory-ring";
+
     private readonly XxHash3 _digest = new();
     private readonly List<CaptureResponse.PartOneofCase> _order = [];
     private ulong _bytes, _packed, _chunks, _nextAddress, _holeBytes, _zeroBytes, _nextZero;
     private uint _round;
+    private RingClient? _ring;
+
+    /// <summary>Bytes that came through a ring.</summary>
+    public ulong RingBytes { get; private set; }
 
     /// <summary>First message.</summary>
     public CaptureStarted Started { get; private set; } = new();
@@ -43,11 +50,13 @@ public sealed class CaptureStream
     };
 
     /// <summary>Reads a whole capture; every rule of the contract that it breaks is a failure.</summary>
-    public static async Task<CaptureStream> ReadAsync(GrpcChannel channel, CaptureRequest request, CancellationToken cancellation = default)
+    public static async Task<CaptureStream> ReadAsync(
+        GrpcChannel channel, CaptureRequest request, RingClient? ring = null, string? ringToken = null, CancellationToken cancellation = default)
     {
-        CaptureStream stream = new();
+        CaptureStream stream = new() { _ring = ring };
+        Metadata headers = (ringToken ?? ring?.Token) is { } token ? new Metadata { { RingHeader, token } } : [];
         using AsyncServerStreamingCall<CaptureResponse> call =
-            new SnapshotService.SnapshotServiceClient(channel).Capture(request, cancellationToken: cancellation);
+            new SnapshotService.SnapshotServiceClient(channel).Capture(request, headers, cancellationToken: cancellation);
         await foreach (CaptureResponse message in call.ResponseStream.ReadAllAsync(cancellation))
         {
             stream.Take(message);
@@ -104,7 +113,7 @@ public sealed class CaptureStream
 
     private void Take(MemoryChunk chunk)
     {
-        byte[] bytes = Unpack(chunk);
+        byte[] bytes = chunk.HasRingOffsetBytes ? TakeFromRing(chunk) : Unpack(chunk);
         Assert.Equal((int)chunk.LengthBytes, bytes.Length);
         Assert.InRange(chunk.LengthBytes, 1u, 1u << 20);
         Assert.Equal(0ul, chunk.Address % TraceeMemory.PageSize);
@@ -122,8 +131,18 @@ public sealed class CaptureStream
         _digest.Append(head);
         _digest.Append(bytes);
         _bytes += chunk.LengthBytes;
-        _packed += (ulong)chunk.Data.Length;
+        _packed += (ulong)(chunk.HasRingOffsetBytes ? bytes.Length : chunk.Data.Length);
         _chunks++;
+    }
+
+    private byte[] TakeFromRing(MemoryChunk chunk)
+    {
+        Assert.NotNull(_ring);
+        Assert.Empty(chunk.Data);
+        byte[] bytes = _ring.Read(chunk.RingOffsetBytes, chunk.LengthBytes);
+        _ring.Free(1);
+        RingBytes += chunk.LengthBytes;
+        return bytes;
     }
 
     private static byte[] Unpack(MemoryChunk chunk)

@@ -62,7 +62,7 @@ public sealed class QuiesceTests : AgentTest
         foreach (int milliseconds in (int[])[0, 5, 20, 40, 60, 80, 120])
         {
             using CancellationTokenSource cancel = new(milliseconds);
-            await Record.ExceptionAsync(() => CaptureStream.ReadAsync(channel, Request(target, Strategy.Direct), cancel.Token));
+            await Record.ExceptionAsync(() => CaptureStream.ReadAsync(channel, Request(target, Strategy.Direct), cancellation: cancel.Token));
             await before.AssertUnchangedAsync();
         }
 
@@ -79,7 +79,7 @@ public sealed class QuiesceTests : AgentTest
         for (int round = 0; round < 20 && caught < 2; round++)
         {
             using CancellationTokenSource over = new();
-            Task capture = Record.ExceptionAsync(() => CaptureStream.ReadAsync(channel, Request(target, Strategy.Direct), over.Token));
+            Task capture = Record.ExceptionAsync(() => CaptureStream.ReadAsync(channel, Request(target, Strategy.Direct), cancellation: over.Token));
             caught += await KillAsync(Agent, target, capture, withAgent: false) ? 1 : 0;
             await capture;
             await before.AssertUnchangedAsync();

@@ -3,6 +3,7 @@ using Corelift.Agent.Access;
 using Corelift.Agent.Audit;
 using Corelift.Agent.Health;
 using Corelift.Agent.Kubernetes;
+using Corelift.Agent.Local;
 using Corelift.Agent.Services;
 using Corelift.Agent.Telemetry;
 using Corelift.Capture;
@@ -102,6 +103,7 @@ internal static class AgentHost
         services.AddSingleton<ShutdownGate>();
         services.AddSingleton<ProcessDescriber>();
         services.AddKubernetes(ApiAddress.Find(options.Kubernetes, Environment.GetEnvironmentVariable));
+        services.AddSingleton<MemoryRings>();
         services.AddSingleton(_ => new CaptureEngine(ToEngine(options, features)));
         services.AddAccess(options);
         services.AddHostedService<EngineLifetime>();
@@ -166,6 +168,7 @@ internal static class AgentHost
             {
                 listen.Protocols = HttpProtocols.Http2;
                 listen.UsePeerPolicy(policy);
+                listen.ApplicationServices.GetRequiredService<MemoryRings>().TakeFrom(listen);
                 listen.UseLargeSendBuffer();
             });
         }

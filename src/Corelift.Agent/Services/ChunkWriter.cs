@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Hashing;
+using Corelift.Agent.Local;
 using Corelift.Capture.Reading;
 using Google.Protobuf;
 using K4os.Compression.LZ4;
@@ -34,7 +35,7 @@ internal sealed class ChunkWriter : IDisposable
 
     internal ulong ZeroBytes { get; private set; }
 
-    internal ulong Digest => _digest.GetCurrentHashAsUInt64();
+    internal ulong DigestValue => _digest.GetCurrentHashAsUInt64();
 
     /// <summary>A hole as a message.</summary>
     internal Wire.Hole ToHole(in MemoryPart part)
@@ -56,26 +57,47 @@ internal sealed class ChunkWriter : IDisposable
     /// </summary>
     internal Wire.MemoryChunk ToChunk(in MemoryPart part, uint round)
     {
+        Digest(part);
+        ReadOnlyMemory<byte> packed = Pack(part.Bytes, out Wire.Compression compression);
+        return Count(part, round, compression, packed.Length, UnsafeByteOperations.UnsafeWrap(packed));
+    }
+
+    /// <summary>Bytes as a message that says where in the ring they lie, which they are copied to.</summary>
+    /// <exception cref="Grpc.Core.RpcException">RING_BROKEN: the client has gone, or takes nothing.</exception>
+    internal async ValueTask<Wire.MemoryChunk> ToRingAsync(MemoryPart part, uint round, MemoryRing ring, CancellationToken cancellationToken)
+    {
+        Digest(part);
+        uint offset = await ring.PutAsync(part.Bytes, cancellationToken);
+        Wire.MemoryChunk chunk = Count(part, round, Wire.Compression.None, part.Bytes.Length, ByteString.Empty);
+        chunk.RingOffsetBytes = offset;
+        return chunk;
+    }
+
+    public void Dispose() => _zstd?.Dispose();
+
+    private void Digest(in MemoryPart part)
+    {
         Span<byte> header = stackalloc byte[16];
         BinaryPrimitives.WriteUInt64LittleEndian(header, part.Address);
         BinaryPrimitives.WriteUInt64LittleEndian(header[8..], (ulong)part.Bytes.Length);
         _digest.Append(header);
         _digest.Append(part.Bytes.Span);
-        ReadOnlyMemory<byte> packed = Pack(part.Bytes, out Wire.Compression compression);
+    }
+
+    private Wire.MemoryChunk Count(in MemoryPart part, uint round, Wire.Compression compression, int packedBytes, ByteString data)
+    {
         ChunkCount++;
         MemoryBytes += (ulong)part.Bytes.Length;
-        PackedBytes += (ulong)packed.Length;
+        PackedBytes += (ulong)packedBytes;
         return new Wire.MemoryChunk
         {
             Address = part.Address,
             Round = round,
             LengthBytes = (uint)part.Bytes.Length,
             Compression = compression,
-            Data = UnsafeByteOperations.UnsafeWrap(packed),
+            Data = data,
         };
     }
-
-    public void Dispose() => _zstd?.Dispose();
 
     /// <summary>Packs where it pays: a chunk that does not shrink goes as it is.</summary>
     private ReadOnlyMemory<byte> Pack(ReadOnlyMemory<byte> bytes, out Wire.Compression compression)

@@ -22,6 +22,7 @@ internal enum ErrorReason
     PrecopyNotPossible,
     WorkerLost,
     LeaseNotFound,
+    RingBroken,
     NoSuchThread,
     TooManyCaptures,
     PermissionDeniedByKernel,

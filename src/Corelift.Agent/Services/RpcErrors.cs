@@ -39,6 +39,7 @@ internal static class RpcErrors
         [ErrorReason.PrecopyNotPossible] = new(StatusCode.FailedPrecondition, "PRECOPY_NOT_POSSIBLE", "use strategy fork or direct, or let the agent choose"),
         [ErrorReason.WorkerLost] = new(StatusCode.Unavailable, "WORKER_LOST", "the process runs; try again, and see the agent's log"),
         [ErrorReason.LeaseNotFound] = new(StatusCode.NotFound, "LEASE_NOT_FOUND", "stop the process again: it runs"),
+        [ErrorReason.RingBroken] = new(StatusCode.Aborted, "RING_BROKEN", "keep the connection that the ring came by open, and give its slots back as they are read"),
         [ErrorReason.NoSuchThread] = new(StatusCode.NotFound, "NO_SUCH_THREAD", "ask for tasks that were stopped"),
         [ErrorReason.TooManyCaptures] = new(StatusCode.ResourceExhausted, "TOO_MANY_CAPTURES", "wait until others have ended, or start the agent with a larger --max-captures"),
         [ErrorReason.PermissionDeniedByKernel] = new(StatusCode.PermissionDenied, "PERMISSION_DENIED_BY_KERNEL", "check the agent's capabilities, Yama, and security modules"),

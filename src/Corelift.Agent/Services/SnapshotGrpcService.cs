@@ -1,5 +1,6 @@
 using System.Globalization;
 using Corelift.Agent.Access;
+using Corelift.Agent.Local;
 using Corelift.Agent.Telemetry;
 using Corelift.Capture;
 using Corelift.Capture.Reading;
@@ -21,14 +22,22 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
     private readonly AccessGate _gate;
     private readonly Admission _admission;
     private readonly LeaseBook _leases;
+    private readonly MemoryRings _rings;
     private readonly ILogger<SnapshotGrpcService> _log;
 
     public SnapshotGrpcService(
-        CaptureEngine engine, ProcessDescriber describer, AccessGate gate, Admission admission, LeaseBook leases, ILogger<SnapshotGrpcService> log)
+        CaptureEngine engine,
+        ProcessDescriber describer,
+        AccessGate gate,
+        Admission admission,
+        LeaseBook leases,
+        MemoryRings rings,
+        ILogger<SnapshotGrpcService> log)
     {
         (_gate, _admission, _leases) = (gate, admission, leases);
         _engine = engine;
         _describer = describer;
+        _rings = rings;
         _log = log;
     }
 
@@ -63,7 +72,8 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
             ? await _admission.BeginAsync(context.GetCaller(), RequestLimits.ToTarget(request.Ref), ask, context.CancellationToken)
             : await _admission.BeginAsync(context.GetCaller(), lease.Stop.Target, ask, context.CancellationToken);
         wanted = wanted with { Approve = operation.ApproveAsync, Secrets = operation.Secrets };
-        await operation.RunAsync(() => CaptureAsync(operation, lease?.Lease, wanted, compression, stream, began, context.CancellationToken));
+        MemoryRing? ring = compression is Compression.Unspecified or Compression.None ? _rings.Claim(context) : null;
+        await operation.RunAsync(() => CaptureAsync(operation, lease?.Lease, wanted, compression, ring, stream, began, context.CancellationToken));
     }
 
     private async Task<Capture.CapturePlan> MeasureAsync(Linux.ProcessRef target, Capture.CaptureRequest wanted, ServerCallContext context)
@@ -77,8 +87,8 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
     }
 
     private async Task CaptureAsync(
-        Operation operation, StopLease? lease, Capture.CaptureRequest wanted, Compression compression, IServerStreamWriter<CaptureResponse> stream, long began,
-        CancellationToken cancellationToken)
+        Operation operation, StopLease? lease, Capture.CaptureRequest wanted, Compression compression, MemoryRing? ring,
+        IServerStreamWriter<CaptureResponse> stream, long began, CancellationToken cancellationToken)
     {
         using var telemetry = new CaptureTelemetry(wanted.Content, cancellationToken);
         Linux.ProcessRef target = operation.Target.Process;
@@ -104,7 +114,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         await stream.WriteAsync(new CaptureResponse { Started = Started(id, process, session?.Plan ?? capture.Plan, wanted.Content) }, cancellationToken);
         if (capture.Live is { } live)
         {
-            await WriteRoundsAsync(live, chunks, pacer, telemetry, stream, cancellationToken);
+            await WriteRoundsAsync(live, chunks, ring, pacer, telemetry, stream, cancellationToken);
             session = meter.Session = await capture.TakeInstantAsync(cancellationToken);
         }
 
@@ -113,7 +123,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         {
             AgentLog.CaptureTaken(_log, id, target.Pid, session!.Strategy, session.ThreadCount, session.Pause?.TotalMilliseconds ?? -1);
             await WriteInstantAsync(session, info, target.Pid, stream, cancellationToken);
-            await WriteMemoryAsync(session.Reader.Read(), chunks, session.StillStopped ? null : pacer, round: 0, stream, cancellationToken);
+            await WriteMemoryAsync(session.Reader.Read(), chunks, ring, session.StillStopped ? null : pacer, round: 0, stream, cancellationToken);
             TimeSpan? stopped = null;
             if (session.StillStopped && lease is null)
             {
@@ -169,7 +179,8 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
 
     /// <summary>Strategy precopy: what is read while the target runs.</summary>
     private static async Task WriteRoundsAsync(
-        PrecopyCapture live, ChunkWriter chunks, ReadPacer pacer, CaptureTelemetry telemetry, IServerStreamWriter<CaptureResponse> stream, CancellationToken cancellationToken)
+        PrecopyCapture live, ChunkWriter chunks, MemoryRing? ring, ReadPacer pacer, CaptureTelemetry telemetry,
+        IServerStreamWriter<CaptureResponse> stream, CancellationToken cancellationToken)
     {
         List<List<V1.CapturedVma>> lists = [.. live.Vmas.InMessages()];
         for (int i = 0; i < lists.Count; i++)
@@ -181,7 +192,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
 
         while (live.WantsRound())
         {
-            await WriteMemoryAsync(live.ReadRound(), chunks, pacer, round: (uint)live.Rounds.Count + 1, stream, cancellationToken);
+            await WriteMemoryAsync(live.ReadRound(), chunks, ring, pacer, round: (uint)live.Rounds.Count + 1, stream, cancellationToken);
             telemetry.RoundSent(live.Rounds[^1]);
         }
     }
@@ -223,7 +234,8 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
     }
 
     private static async Task WriteMemoryAsync(
-        IEnumerable<MemoryPart> parts, ChunkWriter chunks, ReadPacer? pacer, uint round, IServerStreamWriter<CaptureResponse> stream, CancellationToken cancellationToken)
+        IEnumerable<MemoryPart> parts, ChunkWriter chunks, MemoryRing? ring, ReadPacer? pacer, uint round, IServerStreamWriter<CaptureResponse> stream,
+        CancellationToken cancellationToken)
     {
         var message = new CaptureResponse();
         foreach (MemoryPart part in parts)
@@ -235,6 +247,10 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
             else if (part.IsHole)
             {
                 message.Hole = chunks.ToHole(part);
+            }
+            else if (ring is not null && part.Bytes.Length >= MemoryRing.LeastBytes)
+            {
+                message.Memory = await chunks.ToRingAsync(part, round, ring, cancellationToken);
             }
             else
             {
@@ -256,7 +272,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
             MemoryBytes = chunks.MemoryBytes,
             ChunkCount = chunks.ChunkCount,
             PackedBytes = chunks.PackedBytes,
-            Digest = chunks.Digest,
+            Digest = chunks.DigestValue,
             HoleBytes = chunks.HoleBytes,
             ZeroBytes = chunks.ZeroBytes,
             PartialBecause = session.PartialBecause ?? string.Empty,

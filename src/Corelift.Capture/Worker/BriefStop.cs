@@ -18,6 +18,7 @@ internal static class BriefStop
     /// <param name="clock">Ends the worker where the stop overruns.</param>
     /// <param name="patienceNanoseconds">Longest time for all of it.</param>
     /// <param name="work">Gets the prepared thread and the deadline; returns empty, or why it did not work.</param>
+    /// <param name="stoppedNanoseconds">How long the thread was stopped.</param>
     /// <param name="permission">Asked before the stop; null where it was given before.</param>
     /// <returns>Empty, or why it did not work: one sentence.</returns>
     internal static string Run(
@@ -26,8 +27,10 @@ internal static class BriefStop
         WorkerClock clock,
         long patienceNanoseconds,
         Func<RemoteCaller, long, string> work,
+        out long stoppedNanoseconds,
         Permission? permission = null)
     {
+        stoppedNanoseconds = 0;
         if (RemoteCodeFinder.Find(facts.Directory, facts.Vmas.ConvertAll(v => v.Vma), out RemoteCode code) is { } refusal)
         {
             return refusal;
@@ -58,6 +61,7 @@ internal static class BriefStop
         finally
         {
             session.ResumeAll();
+            stoppedNanoseconds = session.StopStartedAt == 0 ? 0 : MonotonicClock.Nanoseconds - session.StopStartedAt;
             clock.StopEnds();
             session.Settle();
             SelfControl.LowerPriority();

@@ -54,6 +54,6 @@ internal static class ReapTask
     {
         using ProcessDirectory directory = TargetFacts.Open(new ProcessRef(pid, startTimeTicks));
         return BriefStop.Run(TargetFacts.Read(directory), directory, clock, Patience, (caller, deadline) =>
-            ProcessImage.Reap(caller, imagePidInTarget, deadline) ? string.Empty : "the target's wait4 does not know the image");
+            ProcessImage.Reap(caller, imagePidInTarget, deadline) ? string.Empty : "the target's wait4 does not know the image", out _);
     }
 }

@@ -2,7 +2,6 @@ using Corelift.Capture.Planning;
 using Corelift.Linux;
 using Corelift.Linux.Memory;
 using Corelift.Linux.Procfs;
-using Corelift.Linux.Processes;
 using Corelift.Linux.Ptrace;
 using Microsoft.Win32.SafeHandles;
 
@@ -27,7 +26,7 @@ internal sealed class TrackedMemory : IDisposable
     /// <summary>mem, pagemap and auxv of the target; the first two are never null.</summary>
     internal TargetFiles Files { get; }
 
-    /// <summary>How long it took to stop the main thread, make the descriptors, and let it run, in nanoseconds.</summary>
+    /// <summary>How long the main thread alone was stopped to make the descriptors, in nanoseconds.</summary>
     internal long SetupNanoseconds { get; private set; }
 
     /// <summary>
@@ -47,15 +46,14 @@ internal sealed class TrackedMemory : IDisposable
     {
         SafeFileHandle? userfault = null;
         TargetFiles files = default;
-        long began = MonotonicClock.Nanoseconds;
         string refusal = BriefStop.Run(
             facts,
             directory,
             clock,
             request.StopBudgetNanoseconds,
             (caller, deadline) => Open(facts, caller, deadline, out userfault, out files),
+            out long stopped,
             new Permission(request, replies));
-        long took = MonotonicClock.Nanoseconds - began;
         WriteTracker? tracker = userfault is null ? null : WriteTracker.Begin(userfault);
         if (tracker is null || files.Memory is null || files.Pagemap is null)
         {
@@ -67,7 +65,7 @@ internal sealed class TrackedMemory : IDisposable
         try
         {
             TrackedMemory memory = Register(request, facts, tracker, files);
-            memory.SetupNanoseconds = took;
+            memory.SetupNanoseconds = stopped;
             return memory;
         }
         catch

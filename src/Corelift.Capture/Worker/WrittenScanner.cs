@@ -15,6 +15,7 @@ internal sealed class WrittenScanner : IDisposable
     private const int MostHelpers = 3;
     private const int RunsAhead = 16 * 1024;
     private const int MuchPerSlice = 4;
+    private const long LongestSpinNanoseconds = 50_000;
 
     private readonly WrittenShare[] _shares;
     private readonly Thread[] _helpers;
@@ -22,7 +23,8 @@ internal sealed class WrittenScanner : IDisposable
     private ScanSlice[] _slices = [];
     private int _sliceCount;
     private int _nextSlice;
-    private int _running;
+    private int _running; // helpers that take part just now
+    private volatile bool _open; // for helpers to take part
     private volatile int _failed;
     private volatile bool _ending;
     private bool _take;
@@ -93,7 +95,7 @@ internal sealed class WrittenScanner : IDisposable
     /// <returns>None, or why the kernel did not answer.</returns>
     internal Errno Scan(bool take)
     {
-        Prepare(take, helpers: 0);
+        Prepare(take);
         return Complete();
     }
 
@@ -103,22 +105,36 @@ internal sealed class WrittenScanner : IDisposable
     /// </summary>
     internal void Begin()
     {
-        int helpers = _sliceCount > 1 ? _helpers.Length : 0;
-        Prepare(take: false, helpers);
-        if (helpers > 0)
+        Prepare(take: false);
+        if (_sliceCount > 1 && _helpers.Length > 0)
         {
-            _start.Release(helpers);
+            _open = true;
+            _start.Release(_helpers.Length);
         }
     }
 
-    /// <summary>Looks at what is left, waits for the helpers, and brings what all found into one order.</summary>
+    /// <summary>
+    /// Looks at what is left, waits for the helpers that took part, and brings what all found into one order. A helper that got
+    /// no CPU yet is not waited for, and waiting is not spinning: this thread is SCHED_FIFO, as the helpers are, and where the
+    /// tracers of two captures hold both CPUs no helper would come before the kernel throttles them (sched_rt_runtime_us).
+    /// </summary>
     /// <returns>None, or why the kernel did not answer.</returns>
     internal Errno Complete()
     {
         ScanSlices(_shares[0]);
+        _open = false;
+        Interlocked.MemoryBarrier(); // a helper either sees that, or is counted
+        long began = MonotonicClock.Nanoseconds;
         while (Volatile.Read(ref _running) > 0)
         {
-            Thread.SpinWait(20);
+            if (MonotonicClock.Nanoseconds - began < LongestSpinNanoseconds)
+            {
+                Thread.SpinWait(20);
+            }
+            else
+            {
+                MonotonicClock.RelaxSince(began);
+            }
         }
 
         Merge();
@@ -138,15 +154,13 @@ internal sealed class WrittenScanner : IDisposable
         _start.Dispose();
     }
 
-    private void Prepare(bool take, int helpers)
+    private void Prepare(bool take)
     {
         (_take, _nextSlice, _failed) = (take, 0, 0);
         foreach (WrittenShare share in _shares)
         {
             share.Clear();
         }
-
-        Volatile.Write(ref _running, helpers + 1);
     }
 
     private void Help(WrittenShare share)
@@ -160,7 +174,13 @@ internal sealed class WrittenScanner : IDisposable
                 return;
             }
 
-            ScanSlices(share);
+            Interlocked.Increment(ref _running);
+            if (_open)
+            {
+                ScanSlices(share);
+            }
+
+            Interlocked.Decrement(ref _running);
         }
     }
 
@@ -174,8 +194,6 @@ internal sealed class WrittenScanner : IDisposable
                 _failed = (int)result;
             }
         }
-
-        Interlocked.Decrement(ref _running);
     }
 
     /// <summary>Each share has its slices in ascending order; together they are merged by slice.</summary>

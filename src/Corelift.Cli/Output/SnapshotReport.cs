@@ -60,6 +60,7 @@ internal static class SnapshotReport
         writer.WriteString("stopped_at", result.Record.StoppedAt);
         writer.WriteMicroseconds("pause_us", result.Pause);
         writer.WriteMicroseconds("skew_us", result.Skew);
+        writer.WriteMicroseconds("setup_us", result.Setup);
         writer.WriteStartArray("phases");
         foreach (Elf.RecordPhase phase in result.Record.Phases)
         {

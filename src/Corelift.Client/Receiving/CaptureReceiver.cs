@@ -1,3 +1,4 @@
+using Corelift.Client.Local;
 using Corelift.Client.Wire;
 using Corelift.Elf;
 using Corelift.V1;
@@ -9,7 +10,7 @@ namespace Corelift.Client.Receiving;
 /// Takes the messages of one capture in their order (snapshot.proto, Capture), and makes a core of them. Whatever the
 /// agent sends, the outcome is a core that agrees with its trailer, or a <see cref="SnapshotException"/>.
 /// </summary>
-internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits, IProgress<SnapshotProgress>? progress) : IDisposable
+internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits, IProgress<SnapshotProgress>? progress, MemoryRing? ring = null) : IDisposable
 {
     private readonly ProgressReporter _progress = new(progress);
     private Stage _stage = Stage.Started;
@@ -101,6 +102,7 @@ internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits,
             Strategy = _instant!.Strategy,
             Pause = WireTime.ToTimeSpan(_instant.Pause ?? _trailer!.Pause),
             Skew = WireTime.ToTimeSpanOrZero(_instant.Skew),
+            Setup = WireTime.ToTimeSpanOrZero(_instant.Setup),
             ThreadCount = _threads!.Threads.Count,
             VmaCount = _vmas!.Vmas.Count,
             RegionCount = _vmas.CapturedRegionCount,
@@ -184,7 +186,7 @@ internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits,
         if (part.IsLast)
         {
             _writer = CoreWriter.CreateLive(destination, (int)_started!.PageSizeBytes, _liveVmas.Captured.Ranges);
-            _memory = new MemoryReceiver(_writer, _liveVmas.Captured, _started.PageSizeBytes, limits, isLive: true);
+            _memory = new MemoryReceiver(_writer, _liveVmas.Captured, _started.PageSizeBytes, limits, isLive: true, ring);
             _stage = Stage.Rounds;
         }
     }
@@ -249,7 +251,7 @@ internal sealed class CaptureReceiver(Stream destination, SnapshotLimits limits,
         if (_memory is null)
         {
             _writer = CoreWriter.Create(destination, snapshot, options);
-            _memory = new MemoryReceiver(_writer, _vmas.Captured, _started.PageSizeBytes, limits, isLive: false);
+            _memory = new MemoryReceiver(_writer, _vmas.Captured, _started.PageSizeBytes, limits, isLive: false, ring);
         }
         else
         {

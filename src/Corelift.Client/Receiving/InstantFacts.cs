@@ -62,7 +62,7 @@ internal static class InstantFacts
             throw SnapshotException.Limit($"{instant.Reasons.Count} reasons and {instant.Rounds.Count} rounds");
         }
 
-        if (!WireTime.IsSane(instant.Pause) || !WireTime.IsSane(instant.Skew)
+        if (!WireTime.IsSane(instant.Pause) || !WireTime.IsSane(instant.Setup) || !WireTime.IsSane(instant.Skew)
             || instant.Phases.Any(phase => !WireTime.IsSane(phase.Duration)))
         {
             throw SnapshotException.Violation("a time that is negative or longer than a century");

@@ -1,3 +1,4 @@
+using Corelift.Client.Local;
 using Corelift.Client.Wire;
 using Corelift.Elf;
 using Corelift.V1;
@@ -18,18 +19,20 @@ internal sealed class MemoryReceiver : IDisposable
     private readonly HoleMap _holes;
     private readonly bool _hadLive;
     private readonly InstantParts _instant;
+    private readonly MemoryRing? _ring;
     private RangeList _captured;
     private bool _isLive;
     private ulong _end; // of the last chunk of this round
     private int _holeCount; // of this round
 
     /// <summary>Takes memory of live ranges until <see cref="BeginInstant"/>, or of the instant at once.</summary>
-    internal MemoryReceiver(CoreWriter writer, RangeList captured, uint pageSizeBytes, SnapshotLimits limits, bool isLive)
+    internal MemoryReceiver(CoreWriter writer, RangeList captured, uint pageSizeBytes, SnapshotLimits limits, bool isLive, MemoryRing? ring = null)
     {
         _writer = writer;
         _captured = captured;
         _pageSizeBytes = pageSizeBytes;
         _limits = limits;
+        _ring = ring;
         _isLive = _hadLive = isLive;
         _holes = new HoleMap(limits.MaxHoles);
         _instant = new InstantParts(pageSizeBytes, limits);
@@ -77,7 +80,7 @@ internal sealed class MemoryReceiver : IDisposable
     internal void Add(CaptureFrame frame)
     {
         VerifyRound(frame.Round);
-        ReadOnlySpan<byte> bytes = _unpacker.Unpack(frame);
+        ReadOnlySpan<byte> bytes = _unpacker.Unpack(frame, _ring);
         ulong start = frame.Address;
         ulong end = unchecked(start + (ulong)bytes.Length);
         if (end < start || start % _pageSizeBytes != 0 || !_captured.Contains(start, end))
@@ -108,6 +111,10 @@ internal sealed class MemoryReceiver : IDisposable
         _digest.Append(start, bytes);
         _holes.Clear(start, end);
         _writer.WriteMemory(start, bytes);
+        if (frame.RingOffset is not null)
+        {
+            _ring!.Free();
+        }
     }
 
     internal void Add(Hole hole)

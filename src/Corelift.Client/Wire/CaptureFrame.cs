@@ -21,7 +21,7 @@ internal sealed class CaptureFrame : IDisposable
     /// <summary>The message, or null for memory.</summary>
     internal CaptureResponse? Message { get; private init; }
 
-    internal bool IsMemory => _buffer is not null;
+    internal bool IsMemory => _buffer is not null || RingOffset is not null;
 
     internal ulong Address { get; private init; }
 
@@ -33,6 +33,9 @@ internal sealed class CaptureFrame : IDisposable
     internal Compression Compression { get; private init; }
 
     internal int PackedBytes { get; private init; }
+
+    /// <summary>Where in the ring the memory lies; null where it is here.</summary>
+    internal uint? RingOffset { get; private init; }
 
     /// <summary>The bytes as they came. Valid until <see cref="Dispose"/>.</summary>
     internal ReadOnlySpan<byte> Packed => _buffer.AsSpan(0, PackedBytes);
@@ -57,6 +60,17 @@ internal sealed class CaptureFrame : IDisposable
             PackedBytes = packedBytes,
         };
     }
+
+    /// <summary>Memory that lies in a ring. Data that came beside it is ignored.</summary>
+    internal static CaptureFrame OfRing(ulong address, uint round, uint lengthBytes, Compression compression, uint ringOffset) => new()
+    {
+        Address = address,
+        Round = round,
+        LengthBytes = lengthBytes,
+        Compression = compression,
+        PackedBytes = unchecked((int)lengthBytes), // checked with the length
+        RingOffset = ringOffset,
+    };
 
     public void Dispose()
     {

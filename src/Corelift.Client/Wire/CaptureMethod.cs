@@ -60,6 +60,8 @@ internal static class CaptureMethod
     }
 
     /// <summary>Memory in an unusual but valid encoding.</summary>
-    private static CaptureFrame OfChunk(MemoryChunk chunk) => CaptureFrame.OfMemory(
-        chunk.Address, chunk.Round, chunk.LengthBytes, chunk.Compression, new ReadOnlySequence<byte>(chunk.Data.Memory));
+    private static CaptureFrame OfChunk(MemoryChunk chunk) => chunk.HasRingOffsetBytes
+        ? CaptureFrame.OfRing(chunk.Address, chunk.Round, chunk.LengthBytes, chunk.Compression, chunk.RingOffsetBytes)
+        : CaptureFrame.OfMemory(
+            chunk.Address, chunk.Round, chunk.LengthBytes, chunk.Compression, new ReadOnlySequence<byte>(chunk.Data.Memory));
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using Corelift.Client.Local;
 using Corelift.V1;
 using K4os.Compression.LZ4;
 using ZstdSharp;
@@ -17,11 +18,20 @@ internal sealed class ChunkUnpacker : IDisposable
     /// <summary>Unpacks a chunk.</summary>
     /// <returns>Exactly the claimed length of bytes; valid until the next call, or until the frame is disposed of.</returns>
     /// <exception cref="SnapshotException">The chunk's lengths or its packing are wrong.</exception>
-    internal ReadOnlySpan<byte> Unpack(CaptureFrame frame)
+    /// <param name="frame">The chunk.</param>
+    /// <param name="ring">The ring that chunks may lie in, or null.</param>
+    internal ReadOnlySpan<byte> Unpack(CaptureFrame frame, MemoryRing? ring)
     {
         if (frame.LengthBytes is 0 or > LargestChunkBytes)
         {
             throw SnapshotException.Violation($"a chunk at 0x{frame.Address:x} of {frame.LengthBytes} bytes");
+        }
+
+        if (frame.RingOffset is { } offset)
+        {
+            return ring is not null && frame.Compression is (Compression.Unspecified or Compression.None)
+                ? ring.Slice(offset, frame.LengthBytes)
+                : throw SnapshotException.Violation("a chunk that lies in a ring, packed, or though no ring was named");
         }
 
         int length = (int)frame.LengthBytes;

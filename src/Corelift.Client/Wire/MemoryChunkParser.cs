@@ -15,6 +15,7 @@ internal static class MemoryChunkParser
     private const uint LengthTag = MemoryChunk.LengthBytesFieldNumber << 3;
     private const uint CompressionTag = MemoryChunk.CompressionFieldNumber << 3;
     private const uint DataTag = (MemoryChunk.DataFieldNumber << 3) | LengthDelimited;
+    private const uint RingTag = MemoryChunk.RingOffsetBytesFieldNumber << 3;
     private const uint LengthDelimited = 2;
     private const int LongestVarint = 10;
 
@@ -32,6 +33,7 @@ internal static class MemoryChunkParser
         ulong round = 0;
         ulong lengthBytes = 0;
         ulong compression = 0;
+        ulong? ringOffset = null;
         ReadOnlySequence<byte> data = default;
         while (!reader.End)
         {
@@ -54,6 +56,9 @@ internal static class MemoryChunkParser
                 case CompressionTag:
                     compression = value;
                     break;
+                case RingTag:
+                    ringOffset = value;
+                    break;
                 case DataTag when value <= (ulong)reader.Remaining:
                     data = reader.UnreadSequence.Slice(0, (long)value);
                     reader.Advance((long)value);
@@ -61,6 +66,12 @@ internal static class MemoryChunkParser
                 default:
                     return null;
             }
+        }
+
+        if (ringOffset is { } offset)
+        {
+            return CaptureFrame.OfRing(
+                address, unchecked((uint)round), unchecked((uint)lengthBytes), (Compression)unchecked((int)compression), unchecked((uint)offset));
         }
 
         return CaptureFrame.OfMemory(

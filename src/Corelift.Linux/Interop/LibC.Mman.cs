@@ -20,6 +20,11 @@ internal static unsafe partial class LibC
     [LibraryImport(Library, EntryPoint = "memfd_create", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int MemfdCreate(string name, uint flags);
 
+    /// <summary>fcntl(2) with an int argument.</summary>
+    /// <returns>-1 with errno on failure.</returns>
+    [LibraryImport(Library, EntryPoint = "fcntl", SetLastError = true)]
+    internal static partial int Fcntl(int descriptor, int command, int argument);
+
     /// <summary>ftruncate(2).</summary>
     [LibraryImport(Library, EntryPoint = "ftruncate64", SetLastError = true)]
     internal static partial int Ftruncate(int descriptor, long length);

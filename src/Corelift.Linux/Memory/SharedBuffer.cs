@@ -13,6 +13,9 @@ namespace Corelift.Linux.Memory;
 public sealed unsafe class SharedBuffer : IDisposable
 {
     private const uint CloseOnExec = 1;         // MFD_CLOEXEC
+    private const uint AllowSealing = 2;        // MFD_ALLOW_SEALING
+    private const int AddSeals = 1033;          // F_ADD_SEALS
+    private const int SealAll = 0x1 | 0x2 | 0x4 | 0x10; // F_SEAL_SEAL | _SHRINK | _GROW | _FUTURE_WRITE (Linux 5.1)
     private const int ReadWrite = 3;            // PROT_READ | PROT_WRITE
     private const int ReadOnly = 1;             // PROT_READ
     private const int MapShared = 1;            // MAP_SHARED
@@ -83,6 +86,41 @@ public sealed unsafe class SharedBuffer : IDisposable
         }
 
         return new SharedBuffer(file, Map(descriptor, length, ReadWrite, MapPopulate), length);
+    }
+
+    /// <summary>
+    /// Creates a memfd whose length nobody can change any more, and that only this process can write to, by the mapping that
+    /// it has: what is handed to somebody who is not trusted.
+    /// </summary>
+    /// <exception cref="SyscallException">No memory, no descriptor, or a kernel without F_SEAL_FUTURE_WRITE.</exception>
+    public static SharedBuffer CreateSealed(string name, long lengthBytes)
+    {
+        int descriptor = LibC.MemfdCreate(name, CloseOnExec | AllowSealing);
+        if (descriptor < 0)
+        {
+            throw SyscallException.FromLastError("memfd_create", 0);
+        }
+
+        SharedBuffer buffer;
+        var file = new SafeFileHandle(descriptor, ownsHandle: true);
+        try
+        {
+            buffer = Allocate(file, lengthBytes);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+
+        if (LibC.Fcntl(descriptor, AddSeals, SealAll) < 0)
+        {
+            var failure = SyscallException.FromLastError("fcntl(F_ADD_SEALS)", 0);
+            buffer.Dispose();
+            throw failure;
+        }
+
+        return buffer;
     }
 
     /// <summary>Maps a file that was handed over, read-only. Owns the file from then on.</summary>

@@ -17,14 +17,17 @@ public static unsafe class SelfControl
     /// </summary>
     /// <param name="priority">Among SCHED_FIFO threads the higher one runs first.</param>
     /// <returns>Whether SCHED_FIFO was granted.</returns>
-    public static bool RaisePriority(int priority = 1)
+    public static bool RaisePriority(int priority = 1) => RaisePriorityOf(0, priority);
+
+    /// <summary>The same for another task: a child of the target that is ours. Never for a task of the target itself.</summary>
+    internal static bool RaisePriorityOf(int tid, int priority = 1)
     {
-        if (LibC.SchedSetscheduler(0, Fifo, &priority) == 0)
+        if (LibC.SchedSetscheduler(tid, Fifo, &priority) == 0)
         {
             return true;
         }
 
-        _ = LibC.Setpriority(PriorityProcess, 0, -20);
+        _ = LibC.Setpriority(PriorityProcess, tid, -20);
         return false;
     }
 

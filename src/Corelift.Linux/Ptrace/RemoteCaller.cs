@@ -204,6 +204,7 @@ internal sealed class RemoteCaller
 
     internal static PtraceStop WaitFor(int tid, long deadline)
     {
+        long started = MonotonicClock.Nanoseconds;
         for (int attempts = 0; ; attempts++)
         {
             if (PtraceCalls.TryWait(tid, out PtraceStop stop, out Errno errno))
@@ -219,7 +220,7 @@ internal sealed class RemoteCaller
 
             if (attempts > 8)
             {
-                MonotonicClock.Relax(attempts < 200 ? 10_000 : 200_000);
+                MonotonicClock.RelaxSince(started);
             }
         }
     }

@@ -164,7 +164,8 @@ public sealed partial class TraceSession
                     isLeft = MonotonicClock.Nanoseconds - movedAt < Patience;
                     if (isLeft)
                     {
-                        MonotonicClock.Relax(Math.Clamp(pending * NanosecondsPerStop, ShortestRelaxNanoseconds, LongestRelaxNanoseconds));
+                        long waited = (MonotonicClock.Nanoseconds - movedAt) / 16; // see MonotonicClock.RelaxSince
+                        MonotonicClock.Relax(Math.Clamp(Math.Max(pending * NanosecondsPerStop, waited), ShortestRelaxNanoseconds, LongestRelaxNanoseconds));
                     }
                 }
             }
