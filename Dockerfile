@@ -4,6 +4,7 @@
 ARG SDK_IMAGE=mcr.microsoft.com/dotnet/sdk:10.0
 ARG RUNTIME_IMAGE=mcr.microsoft.com/dotnet/runtime-deps:10.0-noble-chiseled
 ARG BUILDPLATFORM
+ARG TARGETPLATFORM
 
 # The compiler runs on the machine that builds; only what it makes is for TARGETARCH.
 FROM --platform=${BUILDPLATFORM} ${SDK_IMAGE} AS build
@@ -15,7 +16,8 @@ RUN packaging/image/tools.sh "${TARGETARCH:-amd64}"
 COPY . .
 RUN packaging/image/publish.sh "${TARGETARCH:-amd64}" /out "${RUNTIME_IMAGE}"
 
-FROM ${RUNTIME_IMAGE}
+# Named although it is the default: buildah would take the platform of the stage before.
+FROM --platform=${TARGETPLATFORM} ${RUNTIME_IMAGE}
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 ARG CREATED=1970-01-01T00:00:00Z

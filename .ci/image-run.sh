@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the image that .ci/image.sh built under runc: beside a second container in one pid namespace, and as a host's agent
-# for a container with pid, mount and user namespaces of its own. Each with exactly two capabilities, a read-only root,
-# no-new-privileges and the chart's seccomp profile. Prints the figures; its last line is "image: N checks passed".
+# for a container with pid, mount and user namespaces of its own, each as the two containers of the chart: two capabilities
+# for the part that traces, none for the other, a read-only root, no-new-privileges and the chart's seccomp profile; and as
+# one command with the filter of the systemd unit. Prints the figures; its last line is "image: N checks passed".
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 # shellcheck source=.ci/common.sh
@@ -93,21 +94,28 @@ unharmed() {
 
 serves() { r exec "$mark-$1" /usr/bin/corelift ps; }
 
-# agent NAME FILTER: the image, as uid 0 with two capabilities; prints nothing.
+# agent NAME FILTER: the two containers that the chart makes of the image, and how long they take to serve.
 agent() {
-    local name=$1
-    mkdir -p "$scratch/$name-run" "$scratch/out"
-    container "$name" "$work/rootfs" ".process.args = [\"/usr/bin/corelift-agent\", \"--listen\", \"unix:/run/corelift/agent.sock\"]
-        | .process.user = {uid: 0, gid: 0} | .process.capabilities |= (.bounding = \$two | .effective = \$two | .permitted = \$two)
-        | .linux.seccomp = \$seccomp[0] | bind(\$run; \"/run/corelift\"; \"rw\") | bind(\$out; \"/out\"; \"rw\") | $2" \
-        --arg run "$scratch/$name-run" --arg out "$scratch/out"
-    r create -b "$scratch/$name" "$mark-$name" >"$scratch/$name.log" 2>&1 </dev/null || fail "runc create: $(cat "$scratch/$name.log")"
-    local began
+    local name=$1 began line
+    # As fsGroup makes an emptyDir.
+    install -d -m 2777 -g 1654 "$scratch/$name-run"
+    install -d -m 777 "$scratch/out"
+    container "$name-supervisor" "$work/rootfs" "
+        .process.args = [\"/usr/bin/corelift-agent\", \"supervisor\", \"--listen=unix:/run/corelift/supervisor.sock\", \"--front-end-uid=1654\"]
+        | .process.user = {uid: 0, gid: 0, additionalGids: [1654]} | .process.capabilities |= (.bounding = \$two | .effective = \$two | .permitted = \$two)
+        | .linux.seccomp = \$seccomp[0] | bind(\$run; \"/run/corelift\"; \"rw\") | $2" --arg run "$scratch/$name-run"
+    container "$name" "$work/rootfs" "
+        .process.args = [\"/usr/bin/corelift-agent\", \"serve\", \"--supervisor=unix:/run/corelift/supervisor.sock\", \"--listen=unix:/run/corelift/agent.sock\"]
+        | .process.user = {uid: 1654, gid: 1654} | .linux.seccomp = \$seccomp[0]
+        | bind(\$run; \"/run/corelift\"; \"rw\") | bind(\$out; \"/out\"; \"rw\") | $2" --arg run "$scratch/$name-run" --arg out "$scratch/out"
+    for part in "$name-supervisor" "$name"; do
+        r create -b "$scratch/$part" "$mark-$part" >"$scratch/$part.log" 2>&1 </dev/null || fail "runc create: $(cat "$scratch/$part.log")"
+    done
     began=$(date +%s%N)
+    r start "$mark-$name-supervisor"
     r start "$mark-$name"
     within 20 "agent serving" serves "$name"
-    local line
-    line=$(grep -m1 ' serves on ' "$scratch/$name.log") || line=$(grep -m1 -E 'serv' "$scratch/$name.log") || fail "the agent said: $(cat "$scratch/$name.log")"
+    line=$(grep -m1 ' serves on ' "$scratch/$name.log") || fail "the agent said: $(cat "$scratch/$name.log")"
     cold_ms=$((($(date -d "${line%% *}" +%s%N) - began) / 1000000))
 }
 
@@ -129,11 +137,39 @@ lifts() {
     done
 }
 
+# confined NAME CAPABILITIES
 confined() {
     local pid
     pid=$(pid_of "$1")
-    expect "$1, capabilities" "$(status_of "$pid" CapEff) $(status_of "$pid" CapBnd)" "0000000000880000 0000000000880000"
+    expect "$1, capabilities" "$(status_of "$pid" CapEff) $(status_of "$pid" CapPrm) $(status_of "$pid" CapBnd)" "$2 $2 $2"
     expect "$1, no-new-privileges and seccomp filter" "$(status_of "$pid" NoNewPrivs) $(status_of "$pid" Seccomp)" "1 2"
+}
+
+# Capabilities 19 and 23, and none.
+both=0000000000880000
+none=0000000000000000
+
+# The calls that the unit of systemd allows, in the form that runc reads.
+unit_profile() {
+    local line word names=" "
+    while read -r line; do
+        for word in ${line#\~}; do
+            for word in $(calls_of "$word"); do
+                if [ "${line#\~}" = "$line" ]; then names+="$word "; else names=${names// $word / }; fi
+            done
+        done
+    done < <(sed -n 's/^SystemCallFilter=//p' packaging/corelift-agent.service)
+    jq -n --arg names "$names" '{defaultAction: "SCMP_ACT_ERRNO", architectures: ["SCMP_ARCH_X86_64"],
+        syscalls: [{names: ($names | split(" ") | map(select(. != "")) | unique), action: "SCMP_ACT_ALLOW"}]}'
+}
+
+# calls_of NAME: a group of systemd's as its system calls.
+calls_of() {
+    local word
+    case $1 in
+        @*) for word in $(systemd-analyze syscall-filter "$1" | sed -e 1d -e 's/#.*//'); do calls_of "$word"; done ;;
+        *) echo "$1" ;;
+    esac
 }
 
 kb() { status_of "$1" "$2" | tr -dc 0-9; }
@@ -161,23 +197,38 @@ say "beside a second container, in one pid namespace"
 target workload 'namespace("pid"; "")'
 shared=/proc/$(pid_of workload)/ns/pid
 agent sidecar "namespace(\"pid\"; \"$shared\")"
-confined sidecar
+confined sidecar-supervisor "$both"
+confined sidecar "$none"
 lifts sidecar workload "$(status_of "$(pid_of workload)" NSpid | awk '{print $NF}')"
 r delete --force "$mark-sidecar"
+r delete --force "$mark-sidecar-supervisor"
 exec 7>&-
 
 say "as the host's agent, of a container with pid, mount and user namespaces of its own"
 target guest 'namespace("user"; "") | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] | .linux.gidMappings = .linux.uidMappings | .mounts |= map(select(.type != "sysfs"))'
 expect "its uid here" "$(status_of "$(pid_of guest)" Uid | awk '{print $1}')" 101000
 agent host 'shared("pid")'
-confined host
-pid=$(pid_of host)
+confined host-supervisor "$both"
+confined host "$none"
 sleep 1
 size=$(du -sb "$work/rootfs" | cut -f1)
 packed=$(stat -c %s "$work/image.oci.tar")
-resident=$(kb "$pid" VmRSS)
-anonymous=$(kb "$pid" RssAnon)
+supervisor=$(kb "$(pid_of host-supervisor)" VmRSS)
+front=$(kb "$(pid_of host)" VmRSS)
+[ $((supervisor + front)) -le $((80 * 1024)) ] || fail "resident at idle: $supervisor and $front KiB, more than 80 MiB"
 lifts host guest "$(pid_of guest)"
+
+say "as a plain host's unit: one command, its user, ambient capabilities, the unit's own filter"
+unit_profile >"$scratch/unit.json"
+mkdir -p "$scratch/plain-run" "$scratch/out"
+chown 1654:1654 "$scratch/plain-run"
+container plain "$work/rootfs" '.process.args = ["/usr/bin/corelift-agent", "serve", "--listen=unix:/run/corelift/agent.sock"]
+    | .process.user = {uid: 1654, gid: 1654} | .process.capabilities |= (.bounding = $two | .effective = $two | .permitted = $two | .inheritable = $two | .ambient = $two)
+    | .linux.seccomp = $unit[0] | bind($run; "/run/corelift"; "rw") | bind($out; "/out"; "rw") | shared("pid")' \
+    --slurpfile unit "$scratch/unit.json" --arg run "$scratch/plain-run" --arg out "$scratch/out"
+begin plain
+within 20 "agent serving" serves plain
+lifts plain guest "$(pid_of guest)"
 
 say "what the profile refuses"
 container refused "$work/debian" '.process.args = ["/bin/sh", "-c", "unshare --mount true; mount -t tmpfs none /mnt; unshare --user true"] | .linux.seccomp = $seccomp[0]
@@ -190,7 +241,7 @@ cat <<TEXT
   image, unpacked       $((size / 1024)) KiB
   image, as an archive  $((packed / 1024)) KiB
   cold start            $cold_ms ms from runc start to serving
-  resident, idle        $resident KiB, of which $anonymous KiB its own
+  resident, idle        $((supervisor + front)) KiB: supervisor $supervisor, front end $front
 
 TEXT
 echo "image: $checks checks passed"
