@@ -163,7 +163,10 @@ public sealed class SealedTests : AgentTest
     {
         await File.WriteAllBytesAsync(Scratch.File("bad.age"), file);
         CommandResult result = await Cli.RunAsync((string?)null, "open", Scratch.File("bad.age"), "-i", Scratch.File("key.txt"));
-        Assert.Equal((6, ""), (result.ExitCode, result.Output));
+
+        // 4 where the flipped bit makes a stanza that is well formed and for another key, which nobody can tell from a foreign file.
+        Assert.Contains(result.ExitCode, (int[])[6, 4]);
+        Assert.Equal("", result.Output);
         Assert.DoesNotContain(Scratch.Names, name => name.StartsWith("bad", StringComparison.Ordinal) && name != "bad.age");
         Assert.DoesNotContain(Scratch.Names, name => name.Contains("partial", StringComparison.Ordinal));
     }
