@@ -41,7 +41,7 @@ internal static class BriefStop
         var records = new ThreadRecords(buffer, 0, ThreadRecords.Stride());
         try
         {
-            TraceOutcome outcome = session.SeizeOne(directory.Tid);
+            TraceOutcome outcome = session.SeizeOne(facts.Directory.Tid);
             outcome = outcome == TraceOutcome.Done && permission is not null ? permission.Await(session) : outcome;
             _ = SelfControl.RaisePriority();
             session.LookAhead(facts.Vmas.ConvertAll(v => v.Vma));
