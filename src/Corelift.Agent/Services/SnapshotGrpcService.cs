@@ -7,7 +7,6 @@ using Corelift.Capture.Reading;
 using Corelift.Capture.Sessions;
 using Corelift.Sealing;
 using Corelift.V1;
-using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 
@@ -168,7 +167,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
     private static async Task WriteInstantAsync(
         SnapshotSession session, CoreProcessInfo info, int pid, IServerStreamWriter<CaptureResponse> stream, CancellationToken cancellationToken)
     {
-        await stream.WriteAsync(new CaptureResponse { Instant = Instant(session, info) }, cancellationToken);
+        await stream.WriteAsync(new CaptureResponse { Instant = session.ToWire(info) }, cancellationToken);
         using (var threads = new ThreadMapping(session.Threads, session.ThreadCount, pid))
         {
             foreach (List<StoppedThread> list in threads.InMessages())
@@ -204,42 +203,6 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         {
             await WriteMemoryAsync(live.ReadRound(), chunks, ring, pacer, round: (uint)live.Rounds.Count + 1, stream, cancellationToken);
             telemetry.RoundSent(live.Rounds[^1]);
-        }
-    }
-
-    private static Instant Instant(SnapshotSession session, CoreProcessInfo info)
-    {
-        var instant = new Instant
-        {
-            Strategy = session.Strategy.ToWire(),
-            StoppedAt = Timestamp.FromDateTimeOffset(session.StoppedAt),
-            Pause = session.Pause is { } pause ? Duration.FromTimeSpan(pause) : null,
-            Skew = Duration.FromTimeSpan(session.Skew),
-            ThreadCount = (uint)session.ThreadCount,
-            VmaCount = (uint)session.Vmas.Count,
-            Auxv = ByteString.CopyFrom(session.Auxv.Span),
-            ProcessInfo = info,
-            CapturedRangeBytes = session.CapturedRangeBytes,
-            WasGroupStopped = session.WasGroupStopped,
-        };
-        instant.Setup = session.Setup > TimeSpan.Zero ? Duration.FromTimeSpan(session.Setup) : null;
-        instant.Reasons.AddRange(session.Reasons.Concat(session.ReasonsSincePlan));
-        instant.Rounds.AddRange(session.Rounds.Select(round => round.ToWire()));
-        PausePhases phases = session.Phases;
-        AddPhase(instant, "interrupt", phases.Interrupt);
-        AddPhase(instant, "registers", phases.Registers);
-        AddPhase(instant, "scan", phases.Scan);
-        AddPhase(instant, "copy", phases.Copy);
-        AddPhase(instant, "fork", phases.Fork);
-        AddPhase(instant, "resume", phases.Resume);
-        return instant;
-    }
-
-    private static void AddPhase(Instant instant, string name, long nanoseconds)
-    {
-        if (nanoseconds > 0)
-        {
-            instant.Phases.Add(new PausePhase { Name = name, Duration = WireMapping.ToDuration(nanoseconds) });
         }
     }
 
