@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Text;
 using Corelift.Linux.Procfs;
 
 namespace Corelift.Capture.Worker;
@@ -165,27 +164,12 @@ internal struct WorkerReply
     internal WorkerDescriptors Descriptors;
     internal int Tid;
     internal long Value;
-    private int _textBytes;
-    private TextBuffer _text;
+    private FixedText _text;
 
     internal string Text
     {
-        readonly get
-        {
-            ReadOnlySpan<byte> text = _text;
-            return Encoding.UTF8.GetString(text[..Math.Clamp(_textBytes, 0, text.Length)]);
-        }
-
-        set
-        {
-            Encoding.UTF8.GetEncoder().Convert(value, _text, flush: true, out _, out _textBytes, out _);
-        }
-    }
-
-    [InlineArray(400)]
-    private struct TextBuffer
-    {
-        private byte _first;
+        readonly get => _text.ToString();
+        set => _text = new FixedText(value);
     }
 }
 
