@@ -38,7 +38,7 @@ internal sealed class TargetIdentityReader(IPodDirectory pods)
             Executable = ReadExecutable(directory, stat),
             Cgroup = cgroup.Path,
             ContainerId = cgroup.ContainerId,
-            IsDumpable = uid.Effective == 0 || directory.ReadOwner("status") == uid.Effective,
+            IsDumpable = directory.IsDumpable(uid),
         };
     }
 

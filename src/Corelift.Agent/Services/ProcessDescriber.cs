@@ -12,8 +12,6 @@ namespace Corelift.Agent.Services;
 /// <summary>All that /proc says of one process, for GetProcess, plans and captures. Touches nothing and stops nobody.</summary>
 internal sealed class ProcessDescriber(IPodDirectory pods)
 {
-    private static readonly string[] s_namespaces = ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"];
-
     private readonly ProcfsLimits _limits = ProcfsLimits.Default;
 
     /// <summary>Describes a process and its pod, which may take a look at the API server (2 s at most).</summary>
@@ -54,7 +52,7 @@ internal sealed class ProcessDescriber(IPodDirectory pods)
                 Memory = DescribeMemory(status, vmas.Count),
                 Tracer = FindTracer(status.TracerPid),
                 Seccomp = FindSeccomp(target, status),
-                Dumpable = IsDumpable(target),
+                Dumpable = target.Directory.IsDumpable(target.Status.Uid),
                 ElfMachine = executable.Machine,
                 Runtime = FindRuntime(vmas, executable),
             };
@@ -159,13 +157,9 @@ internal sealed class ProcessDescriber(IPodDirectory pods)
         _ => SeccompMode.Unspecified,
     };
 
-    /// <summary>The files of a process that is not dumpable are root's; of root's own processes they always are.</summary>
-    private static bool IsDumpable(TargetLookup target) =>
-        target.Status.Uid.Effective == 0 || target.Directory.ReadOwner("status") == target.Status.Uid.Effective;
-
     private static void AddNamespaces(Process process, ProcessDirectory directory)
     {
-        foreach (string name in s_namespaces)
+        foreach (string name in ProcessDirectory.Namespaces)
         {
             // "pid:[4026531836]"
             string link = Try(() => directory.ReadLink("ns/" + name), string.Empty);

@@ -59,7 +59,7 @@ internal sealed class TargetFileClient(SupervisorConnection supervisor) : IGated
 
         if (name.StartsWith(Namespace, StringComparison.Ordinal))
         {
-            int place = Array.IndexOf(TargetFileNames.Namespaces, name[Namespace.Length..]);
+            int place = ProcessDirectory.Namespaces.IndexOf(name[Namespace.Length..]);
             return place < 0 ? null : Ask(directory, name, TargetFile.NamespaceLink, place).Text;
         }
 

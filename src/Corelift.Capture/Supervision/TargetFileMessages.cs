@@ -30,7 +30,7 @@ internal enum TargetFile
     /// <summary>Reads the link exe.</summary>
     ExecutableLink = 7,
 
-    /// <summary>Reads the link ns/NAME, Argument being the name's place in <see cref="TargetFileNames.Namespaces"/>.</summary>
+    /// <summary>Reads the link ns/NAME, Argument being the name's place in <see cref="Linux.Procfs.ProcessDirectory.Namespaces"/>.</summary>
     NamespaceLink = 8,
 
     /// <summary>Reads wchan of the task Argument.</summary>
@@ -74,14 +74,4 @@ internal struct PathText
     internal const int Length = 4096;
 
     private byte _first;
-}
-
-/// <summary>The list as names below /proc/PID.</summary>
-internal static class TargetFileNames
-{
-    /// <summary>The links in ns whose numbers a description of a process has.</summary>
-    internal static readonly string[] Namespaces = ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"];
-
-    /// <summary>Longest text that is read.</summary>
-    internal const int MaxTextBytes = PathText.Length;
 }

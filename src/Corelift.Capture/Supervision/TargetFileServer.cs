@@ -105,8 +105,8 @@ internal static class TargetFileServer
             case TargetFile.ExecutableLink:
                 Put(directory.ReadLinkBytes("exe"), ref reply);
                 return null;
-            case TargetFile.NamespaceLink when request.Argument >= 0 && request.Argument < TargetFileNames.Namespaces.Length:
-                Put(directory.ReadLinkBytes("ns/" + TargetFileNames.Namespaces[request.Argument]), ref reply);
+            case TargetFile.NamespaceLink when request.Argument >= 0 && request.Argument < ProcessDirectory.Namespaces.Length:
+                Put(directory.ReadLinkBytes("ns/" + ProcessDirectory.Namespaces[request.Argument]), ref reply);
                 return null;
             case TargetFile.WaitChannel when request.Argument > 0:
                 Span<byte> text = stackalloc byte[128];

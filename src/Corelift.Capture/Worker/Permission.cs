@@ -67,17 +67,13 @@ internal sealed class Permission
         }
 
         Credentials uids = directory.ReadStatus().Uid; // fits the no-GC region, as the other reads of a stop do
-        if (uids != _approval.Uids || IsDumpable(directory, uids) != _approval.IsDumpable)
+        if (uids != _approval.Uids || directory.IsDumpable(uids) != _approval.IsDumpable)
         {
             throw new CaptureException(
                 CaptureFailure.IdentityChanged,
                 $"process {directory.Pid} changed its user ids, or whether it is dumpable, after it had been decided that it may be stopped: it runs again; look at it anew and try again");
         }
     }
-
-    /// <summary>The files of a process that is not dumpable are root's; of root's own processes they always are.</summary>
-    internal static bool IsDumpable(ProcessDirectory directory, Credentials uids) =>
-        uids.Effective == 0 || directory.ReadOwner("status") == uids.Effective;
 
     private TraceOutcome Take()
     {

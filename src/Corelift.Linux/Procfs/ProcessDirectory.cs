@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using Corelift.Linux.Interop;
 using Microsoft.Win32.SafeHandles;
@@ -11,6 +12,9 @@ namespace Corelift.Linux.Procfs;
 /// </summary>
 public sealed partial class ProcessDirectory : IDisposable
 {
+    /// <summary>Names of the links in <c>ns</c> (namespaces(7)).</summary>
+    public static readonly ImmutableArray<string> Namespaces = ["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"];
+
     private readonly SafeFileHandle _directory;
 
     private ProcessDirectory(SafeFileHandle directory, int pid, int tid, ulong processStart = 0)
@@ -174,6 +178,14 @@ public sealed partial class ProcessDirectory : IDisposable
             ? throw SyscallException.FromLastError($"statx(/proc/PID/{name})", Tid)
             : info.Uid;
     }
+
+    /// <summary>
+    /// Whether the kernel calls the process dumpable (PR_GET_DUMPABLE): the files of one that is not are root's. Of root's own
+    /// processes they always are, and nothing tells.
+    /// </summary>
+    /// <param name="uids">Its user ids, from its status just before.</param>
+    /// <exception cref="SyscallException">The task has gone.</exception>
+    public bool IsDumpable(Credentials uids) => uids.Effective == 0 || ReadOwner("status") == uids.Effective;
 
     /// <summary>Lists the tasks of the process in ascending order; one that ends or begins meanwhile may be missing.</summary>
     /// <exception cref="SyscallException">The process has gone.</exception>
