@@ -23,6 +23,18 @@ internal struct ReportHeader
     internal long PauseNanoseconds, SkewNanoseconds, StoppedAtUnixNanoseconds;
     internal long Interrupt, Registers, Scan, Copy, Fork, Resume, Setup;
     internal ulong ScratchStart, ScratchEnd;
+
+    /// <summary>What a target says of its stop, from then on, also after its resume; all else is 0.</summary>
+    internal static ReportHeader Of(StoppedTarget target) => new()
+    {
+        ThreadCount = target.StoppedCount,
+        ThreadStrideBytes = target.Records.StrideBytes,
+        IsGroupStopped = target.Session.IsGroupStopped ? 1 : 0,
+        SkewNanoseconds = target.Session.SkewNanoseconds,
+        StoppedAtUnixNanoseconds = target.StoppedAtUnixNanoseconds,
+        Interrupt = target.InterruptNanoseconds,
+        Registers = target.RegistersNanoseconds,
+    };
 }
 
 /// <summary>The report's variable parts.</summary>

@@ -3,7 +3,6 @@ using Corelift.Capture.Planning;
 using Corelift.Linux;
 using Corelift.Linux.Memory;
 using Corelift.Linux.Procfs;
-using Corelift.Linux.Processes;
 using Corelift.Linux.Ptrace;
 using Microsoft.Win32.SafeHandles;
 
@@ -27,20 +26,7 @@ internal static class CaptureTask
         target.Stop(request.StopBudgetNanoseconds);
 
         var pause = new PauseWork(request, target, copier, debuggerPages);
-        ProcessImage? image;
-        try
-        {
-            image = pause.Run();
-        }
-        catch
-        {
-            _ = target.Resume();
-            throw;
-        }
-
-        long resumeStarted = MonotonicClock.Nanoseconds;
-        long paused = target.Resume();
-        ReportHeader header = TakenInstant.HeaderOf(target, paused, resumeStarted);
+        ProcessImage? image = target.WorkAndResume(pause.Run, out ReportHeader header);
         (header.Strategy, header.ImagePid) = (request.Strategy, image?.Tid ?? 0);
         (header.Copy, header.Fork) = (pause.CopyNanoseconds, pause.ForkNanoseconds);
         (header.ScratchStart, header.ScratchEnd) = pause.MadeCalls ? (target.ScratchStart, target.ScratchEnd) : (0, 0);

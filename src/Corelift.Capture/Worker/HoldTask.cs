@@ -40,16 +40,7 @@ internal static class HoldTask
 
         byte[] maps = target.Facts.Directory.ReadFile("maps");
         byte[] auxv = files.Auxv ?? AuxvOnStack.Read(target.Facts) ?? [];
-        var header = new ReportHeader
-        {
-            ThreadCount = target.Session.StoppedCount,
-            ThreadStrideBytes = target.Records.StrideBytes,
-            IsGroupStopped = target.Session.IsGroupStopped ? 1 : 0,
-            SkewNanoseconds = target.Session.SkewNanoseconds,
-            StoppedAtUnixNanoseconds = target.StoppedAtUnixNanoseconds,
-            Interrupt = target.InterruptNanoseconds,
-            Registers = target.RegistersNanoseconds,
-        };
+        ReportHeader header = ReportHeader.Of(target);
         long latest = MonotonicClock.Nanoseconds + request.MostHoldNanoseconds;
         long deadline = Math.Min(MonotonicClock.Nanoseconds + request.HoldNanoseconds, latest);
         clock.StopBegins(deadline);

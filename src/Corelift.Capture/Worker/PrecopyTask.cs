@@ -2,7 +2,6 @@ using Corelift.Capture.Planning;
 using Corelift.Linux;
 using Corelift.Linux.Memory;
 using Corelift.Linux.Procfs;
-using Corelift.Linux.Processes;
 using Corelift.Linux.Ptrace;
 
 namespace Corelift.Capture.Worker;
@@ -80,25 +79,12 @@ internal static class PrecopyTask
 
         pause.CopyWhileRunning();
         target.Stop(request.StopBudgetNanoseconds, pause.BeginScan);
-        ProcessImage? image;
-        try
-        {
-            image = pause.Run();
-        }
-        catch
-        {
-            _ = target.Resume();
-            throw;
-        }
-
-        long resumeStarted = MonotonicClock.Nanoseconds;
-        long paused = target.Resume();
+        ProcessImage? image = target.WorkAndResume(pause.Run, out ReportHeader header);
         if (pause.WantedBytes > 0)
         {
             return pause.WantedBytes;
         }
 
-        ReportHeader header = TakenInstant.HeaderOf(target, paused, resumeStarted);
         pause.Describe(ref header, image);
         header.Setup = setup;
         var instant = new TakenInstant

@@ -174,6 +174,29 @@ internal sealed partial class StoppedTarget : IDisposable
 
     internal ulong ScratchEnd => _code.Scratch + (ulong)_code.ScratchBytes;
 
+    /// <summary>Does the work of the pause, and lets every task run on, whatever comes of the work.</summary>
+    /// <param name="work">Returns an image, or null where it makes none.</param>
+    /// <param name="header">What there is to say of the stop; the strategy's own part is not filled in.</param>
+    internal ProcessImage? WorkAndResume(Func<ProcessImage?> work, out ReportHeader header)
+    {
+        ProcessImage? image;
+        try
+        {
+            image = work();
+        }
+        catch
+        {
+            _ = Resume();
+            throw;
+        }
+
+        long resumeStarted = MonotonicClock.Nanoseconds;
+        long paused = Resume();
+        header = ReportHeader.Of(this);
+        (header.PauseNanoseconds, header.Resume) = (paused, Session.StopStartedAt + paused - resumeStarted);
+        return image;
+    }
+
     /// <summary>Lets every task run on. Returns how long they were stopped, in nanoseconds.</summary>
     internal long Resume()
     {

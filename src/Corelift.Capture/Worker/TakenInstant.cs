@@ -27,20 +27,6 @@ internal sealed class TakenInstant
 
     internal SharedBuffer? PauseCopy { get; init; }
 
-    /// <summary>What a stopped and resumed target says of the stop; the strategy's own part is not filled in.</summary>
-    internal static ReportHeader HeaderOf(StoppedTarget target, long pausedNanoseconds, long resumeStartedAt) => new()
-    {
-        ThreadCount = target.StoppedCount,
-        ThreadStrideBytes = target.Records.StrideBytes,
-        IsGroupStopped = target.Session.IsGroupStopped ? 1 : 0,
-        PauseNanoseconds = pausedNanoseconds,
-        SkewNanoseconds = target.Session.SkewNanoseconds,
-        StoppedAtUnixNanoseconds = target.StoppedAtUnixNanoseconds,
-        Interrupt = target.InterruptNanoseconds,
-        Registers = target.RegistersNanoseconds,
-        Resume = target.Session.StopStartedAt + pausedNanoseconds - resumeStartedAt,
-    };
-
     /// <summary>Hands everything over, waits until the agent has read it or has gone, and leaves nothing of the image.</summary>
     internal void Serve(StoppedTarget target, WorkerReplies replies, WorkerClock clock)
     {
