@@ -16,10 +16,6 @@ internal static unsafe partial class LibC
     [LibraryImport(Library, EntryPoint = "pread64", SetLastError = true)]
     internal static partial nint Pread(int descriptor, void* buffer, nuint count, long offset);
 
-    /// <summary>pwrite(2).</summary>
-    [LibraryImport(Library, EntryPoint = "pwrite64", SetLastError = true)]
-    internal static partial nint Pwrite(int descriptor, void* buffer, nuint count, long offset);
-
     /// <summary>ioctl(2) with a pointer argument.</summary>
     [LibraryImport(Library, EntryPoint = "ioctl", SetLastError = true)]
     internal static partial int Ioctl(int descriptor, nuint request, void* argument);

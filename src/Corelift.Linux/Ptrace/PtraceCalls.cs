@@ -11,7 +11,6 @@ namespace Corelift.Linux.Ptrace;
 internal static unsafe class PtraceCalls
 {
     internal const int WaitAny = 0x40000000;        // __WALL
-    internal const int WaitOwnThread = 0x20000000;  // __WNOTHREAD
     internal const int WaitNoHang = 1;              // WNOHANG
 
     /// <summary>PTRACE_SEIZE: the tracer relation without a stop.</summary>
