@@ -7,7 +7,7 @@ using Grpc.Net.Client;
 
 namespace Corelift.EndToEnd.Tests;
 
-/// <summary>Who gets in through the TLS door, and who does not (faults.md 4.3, rows 39 to 46).</summary>
+/// <summary>Who gets in through the TLS door, and who does not.</summary>
 public sealed class TlsDoorTests
 {
     private static readonly string[] s_allow = ["--allow-authenticated"];
@@ -35,10 +35,7 @@ public sealed class TlsDoorTests
     {
         using TestIssuer issuer = new("https://issuer.example.org");
         using ScratchFolder keys = new();
-        keys.GiveTo(65534, 65534);
-        await File.WriteAllTextAsync(keys.File("jwks.json"), TestIssuer.KeySet(issuer));
-        await using TlsAgent agent = await TlsAgent.StartAsync(
-            "--oidc-issuer", issuer.Issuer, "--oidc-audience", TestIssuer.Audience, "--oidc-jwks-file", keys.File("jwks.json"), "--allow-authenticated");
+        await using TlsAgent agent = await StartWithIssuerAsync(issuer, keys, "--allow-authenticated");
         Assert.True(AllMethods.List.Count >= 15, "the contract's, health's and reflection's");
         using (GrpcChannel nobody = agent.Connect(null))
         {
@@ -126,16 +123,22 @@ public sealed class TlsDoorTests
     {
         using TestIssuer issuer = new("https://issuer.example.org");
         using ScratchFolder keys = new();
-        keys.GiveTo(65534, 65534);
-        await File.WriteAllTextAsync(keys.File("jwks.json"), TestIssuer.KeySet(issuer));
-        await using TlsAgent agent = await TlsAgent.StartAsync(
-            "--oidc-issuer", issuer.Issuer, "--oidc-audience", TestIssuer.Audience, "--oidc-jwks-file", keys.File("jwks.json"), "--health-without-identity");
+        await using TlsAgent agent = await StartWithIssuerAsync(issuer, keys, "--health-without-identity");
         using GrpcChannel nobody = agent.Connect(null);
         foreach (MethodDescriptor method in AllMethods.List.Where(method => !(method.Service.FullName == "grpc.health.v1.Health" && method.IsServerStreaming)))
         {
             RpcException? failure = await AllMethods.CallAsync(nobody, method);
             Assert.Equal(method.Service.FullName == "grpc.health.v1.Health" ? null : StatusCode.Unauthenticated, failure?.StatusCode);
         }
+    }
+
+    /// <summary>An agent that takes tokens of the issuer, whose keys it has in a file.</summary>
+    private static async Task<TlsAgent> StartWithIssuerAsync(TestIssuer issuer, ScratchFolder keys, string more)
+    {
+        keys.GiveTo(65534, 65534);
+        await File.WriteAllTextAsync(keys.File("jwks.json"), TestIssuer.KeySet(issuer));
+        return await TlsAgent.StartAsync(
+            "--oidc-issuer", issuer.Issuer, "--oidc-audience", TestIssuer.Audience, "--oidc-jwks-file", keys.File("jwks.json"), more);
     }
 
     private static async Task<(StatusCode Code, string? Reason)[]> CallAllAsync(GrpcChannel channel, int most = int.MaxValue)
