@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using Corelift.Client.Tests.Scripted;
 using Corelift.V1;
@@ -14,12 +15,12 @@ public sealed class TracingTests
     [Fact]
     public async Task A_snapshot_is_a_span_of_three_parts_and_the_agent_is_told_of_it()
     {
-        List<Activity> ended = [];
+        ConcurrentQueue<Activity> ended = []; // a listener hears the spans of all tests, on their threads
         using ActivityListener listener = new()
         {
             ShouldListenTo = source => source.Name == ClientTraces.SourceName,
             Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
-            ActivityStopped = ended.Add,
+            ActivityStopped = ended.Enqueue,
         };
         ActivitySource.AddActivityListener(listener);
         await using ScriptedAgent agent = await ScriptedAgent.StartAsync();
