@@ -55,7 +55,7 @@ public sealed partial class CaptureEngine : IAsyncDisposable
     {
         OwnProcesses.ThrowIfOwn(target.Pid, _supervisor.Pid);
         (ProcessRef identity, CapturePlan plan) = PlanStrictly(target, request);
-        IDisposable taken = _registry.Take(identity);
+        IDisposable taken = await _registry.TakeAsync(identity, cancellationToken).ConfigureAwait(false);
         try
         {
             if (plan.Strategy == CaptureStrategy.Precopy)
@@ -66,7 +66,7 @@ public sealed partial class CaptureEngine : IAsyncDisposable
                 }
                 catch (CaptureException failure) when (failure.Failure == CaptureFailure.PrecopyNotPossible && request.Strategy == CaptureStrategy.Auto)
                 {
-                    taken = _registry.Take(identity);
+                    taken = await _registry.TakeAsync(identity, cancellationToken).ConfigureAwait(false);
                     plan = PlanStrictly(identity, request with { CanTrack = false }).Plan;
                     plan = plan with { Reasons = [failure.Message, .. plan.Reasons] };
                 }
@@ -123,7 +123,7 @@ public sealed partial class CaptureEngine : IAsyncDisposable
             identity = directory.ReadIdentity();
         }
 
-        IDisposable taken = _registry.Take(identity);
+        IDisposable taken = await _registry.TakeAsync(identity, cancellationToken).ConfigureAwait(false);
         try
         {
             StopLease lease = await StartLeaseAsync(identity, timeToLive, _options.MaxHold, stopBudget, taken, false, approve, cancellationToken).ConfigureAwait(false);
