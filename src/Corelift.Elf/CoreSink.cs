@@ -35,11 +35,18 @@ internal sealed class CoreSink(Stream destination)
     /// <summary>Empties a destination that can seek.</summary>
     internal void Clear()
     {
-        if (CanSeek)
+        if (!CanSeek)
+        {
+            return;
+        }
+
+        // ext4 starts to write out a file that was truncated when it is closed, also where there was nothing to cut off.
+        if (destination.Length > 0)
         {
             destination.SetLength(0);
-            destination.Position = 0;
         }
+
+        destination.Position = 0;
     }
 
     internal void WriteHeaders(CoreLayout layout) => Guard(() =>
