@@ -8,7 +8,7 @@ namespace Corelift.Agent.Local;
 /// <summary>
 /// Memory that one capture of a client on this host passes through: slots that the agent fills and the client empties, in
 /// turn. The bytes go neither through a socket nor through HTTP/2 framing. The client can read it, and change neither its
-/// bytes nor its length.
+/// bytes nor its length. It is there until both the client's connection and the capture have let go of it.
 /// </summary>
 internal sealed class MemoryRing : IDisposable
 {
@@ -18,17 +18,16 @@ internal sealed class MemoryRing : IDisposable
     /// <summary>How many slots there are.</summary>
     internal const int SlotCount = 6;
 
-    /// <summary>Shorter chunks go into the message itself: they would waste a slot.</summary>
-    internal const int LeastBytes = 32 * 1024;
-
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60); // as for a client that takes nothing from its socket
 
     private readonly SharedBuffer _buffer = SharedBuffer.CreateSealed("corelift-ring", SlotBytes * SlotCount);
     private readonly SemaphoreSlim _free = new(SlotCount, SlotCount);
     private readonly CancellationTokenSource _broken = new();
     private readonly Lock _lock = new();
+    private readonly int[] _uses = new int[SlotCount];
+    private readonly Queue<int> _chunks = new(); // slots of the chunks that the client has not given back
     private int _next;
-    private bool _disposed;
+    private int _holders = 1;
 
     /// <summary>A ring that nobody uses yet.</summary>
     /// <param name="ownerUid">Uid of the client.</param>
@@ -48,12 +47,21 @@ internal sealed class MemoryRing : IDisposable
     /// <summary>The descriptor to hand over.</summary>
     internal Microsoft.Win32.SafeHandles.SafeFileHandle File => _buffer.File;
 
-    /// <summary>Copies a chunk into the next slot, waiting until the client has emptied it.</summary>
-    /// <param name="bytes">At most <see cref="SlotBytes"/>.</param>
+    /// <summary>Holds the memory for one more; false where it has gone.</summary>
+    internal bool TryHold()
+    {
+        lock (_lock)
+        {
+            _holders += _holders > 0 ? 1 : 0;
+            return _holders > 0;
+        }
+    }
+
+    /// <summary>Takes the next slot, waiting until the client has emptied it. Give it back by <see cref="Leave"/>.</summary>
     /// <param name="cancellationToken">The call has ended.</param>
-    /// <returns>Offset of the chunk in the ring.</returns>
+    /// <returns>Its number.</returns>
     /// <exception cref="RpcException">RING_BROKEN: the client has gone, or has emptied no slot for a minute.</exception>
-    internal async ValueTask<uint> PutAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    internal async ValueTask<int> TakeAsync(CancellationToken cancellationToken)
     {
         if (!_free.Wait(0, CancellationToken.None))
         {
@@ -73,48 +81,77 @@ internal sealed class MemoryRing : IDisposable
 
         lock (_lock)
         {
-            if (_disposed)
+            int slot = _next;
+            _next = (_next + 1) % SlotCount;
+            _uses[slot] = 1;
+            return slot;
+        }
+    }
+
+    /// <summary>The memory of a slot.</summary>
+    internal Memory<byte> Slot(int slot) => _buffer.Memory(slot * SlotBytes, SlotBytes);
+
+    /// <summary>A chunk in a slot that was taken is the client's from now on.</summary>
+    /// <exception cref="RpcException">RING_BROKEN: the client has gone.</exception>
+    internal void Give(int slot)
+    {
+        lock (_lock)
+        {
+            if (_broken.IsCancellationRequested)
             {
                 throw Gone();
             }
 
-            int offset = _next * SlotBytes;
-            _next = (_next + 1) % SlotCount;
-            bytes.Span.CopyTo(_buffer.Slice(offset, SlotBytes));
-            return (uint)offset;
+            _uses[slot]++;
+            _chunks.Enqueue(slot);
         }
     }
 
-    /// <summary>The client has emptied slots, in the order in which they were filled.</summary>
-    /// <returns>False where it says so of slots that it never had.</returns>
+    /// <summary>Nothing more comes into a slot; it is free when the client has given its chunks back.</summary>
+    internal void Leave(int slot)
+    {
+        lock (_lock)
+        {
+            EndUse(slot);
+        }
+    }
+
+    /// <summary>The client has read chunks, in the order in which they were given.</summary>
+    /// <returns>False where it says so of chunks that it never had.</returns>
     internal bool TryFree(int count)
     {
-        try
+        lock (_lock)
         {
-            _ = count == 0 ? 0 : _free.Release(count);
-            return true;
-        }
-        catch (SemaphoreFullException)
-        {
-            return false;
+            for (; count > 0 && _chunks.TryDequeue(out int slot); count--)
+            {
+                EndUse(slot);
+            }
+
+            return count == 0;
         }
     }
 
     /// <summary>The client has gone: whoever waits for it, or comes later, is told so.</summary>
+    internal void Break() => _broken.Cancel();
+
+    /// <summary>One who held it lets go; with the last the memory goes.</summary>
     public void Dispose()
     {
         lock (_lock)
         {
-            if (_disposed)
+            if (--_holders == 0)
             {
-                return;
+                _buffer.Dispose();
             }
-
-            _disposed = true;
-            _buffer.Dispose();
         }
+    }
 
-        _broken.Cancel();
+    private void EndUse(int slot)
+    {
+        if (--_uses[slot] == 0)
+        {
+            _free.Release();
+        }
     }
 
     private static RpcException Gone() => RpcErrors.Make(ErrorReason.RingBroken, "the client has closed its ring, or given back slots that it never had");

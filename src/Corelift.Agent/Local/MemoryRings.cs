@@ -18,7 +18,7 @@ namespace Corelift.Agent.Local;
 /// The rings of clients on this host. A client asks for one by a connection of its own to the agent's Unix socket, which
 /// begins with <see cref="Preface"/> where HTTP/2 has its own, and names it in the metadata of its capture. The answer is one
 /// message: a token of 16 bytes, length and number of the slots (32 bits each, little-endian), and the ring's descriptor
-/// (SCM_RIGHTS, unix(7)). From then on each byte from the client frees a slot. The ring lives as long as the connection.
+/// (SCM_RIGHTS, unix(7)). From then on each byte from the client gives a chunk back. The ring lives as long as the connection.
 /// </summary>
 internal sealed class MemoryRings
 {
@@ -35,13 +35,13 @@ internal sealed class MemoryRings
     internal static ReadOnlySpan<byte> Preface => "corelift memory ring 1\n\n"u8;
 
     /// <summary>The ring that a call names; null where it names none, or one that is not its caller's (any more).</summary>
-    internal MemoryRing? Claim(ServerCallContext context) =>
+    internal RingWriter? Claim(ServerCallContext context) =>
         context.RequestHeaders.GetValue(Header) is { } token
         && context.GetHttpContext().Features.Get<PeerAccess>()?.Peer is { } peer
         && _unclaimed.TryGetValue(token, out MemoryRing? ring)
         && ring.OwnerUid == peer.Uid
         && _unclaimed.TryRemove(token, out _)
-            ? ring
+            ? RingWriter.TryBegin(ring)
             : null;
 
     /// <summary>Takes connections that ask for a ring out of the ones that speak HTTP/2. After the peer is known.</summary>
@@ -99,7 +99,7 @@ internal sealed class MemoryRings
                 return;
             }
 
-            using var ring = new MemoryRing(access.Peer.Uid);
+            using var ring = new MemoryRing(access.Peer.Uid); // a capture that uses it holds it, too
             _unclaimed[ring.Token] = ring;
             try
             {
@@ -111,6 +111,7 @@ internal sealed class MemoryRings
             finally
             {
                 _unclaimed.TryRemove(ring.Token, out _);
+                ring.Break();
             }
         }
         catch (Exception failure) when (failure is SyscallException or ConnectionResetException or ConnectionAbortedException or OperationCanceledException or ObjectDisposedException)

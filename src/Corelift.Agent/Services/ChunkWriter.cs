@@ -62,14 +62,13 @@ internal sealed class ChunkWriter : IDisposable
         return Count(part, round, compression, packed.Length, UnsafeByteOperations.UnsafeWrap(packed));
     }
 
-    /// <summary>Bytes as a message that says where in the ring they lie, which they are copied to.</summary>
-    /// <exception cref="Grpc.Core.RpcException">RING_BROKEN: the client has gone, or takes nothing.</exception>
-    internal async ValueTask<Wire.MemoryChunk> ToRingAsync(MemoryPart part, uint round, MemoryRing ring, CancellationToken cancellationToken)
+    /// <summary>Bytes as a message that says where in the ring they lie.</summary>
+    /// <exception cref="Grpc.Core.RpcException">RING_BROKEN: the client has gone.</exception>
+    internal Wire.MemoryChunk ToRing(in MemoryPart part, uint round, RingWriter ring)
     {
         Digest(part);
-        uint offset = await ring.PutAsync(part.Bytes, cancellationToken);
         Wire.MemoryChunk chunk = Count(part, round, Wire.Compression.None, part.Bytes.Length, ByteString.Empty);
-        chunk.RingOffsetBytes = offset;
+        chunk.RingOffsetBytes = ring.Give(part.Bytes);
         return chunk;
     }
 

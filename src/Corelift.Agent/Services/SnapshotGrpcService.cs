@@ -76,7 +76,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
             ? await _admission.BeginAsync(context.GetCaller(), RequestLimits.ToTarget(request.Ref), ask, context.CancellationToken)
             : await _admission.BeginAsync(context.GetCaller(), lease.Stop.Target, ask, context.CancellationToken);
         wanted = wanted with { Approve = operation.ApproveAsync, Secrets = operation.Secrets };
-        MemoryRing? ring = recipients.Count == 0 && compression is (Compression.Unspecified or Compression.None) ? _rings.Claim(context) : null;
+        using RingWriter? ring = recipients.Count == 0 && compression is (Compression.Unspecified or Compression.None) ? _rings.Claim(context) : null;
         await operation.RunAsync(async () =>
         {
             using SealedStreamWriter? seal = SealedStreamWriter.For(recipients, stream);
@@ -96,7 +96,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
     }
 
     private async Task CaptureAsync(
-        Operation operation, StopLease? lease, Capture.CaptureRequest wanted, Compression compression, MemoryRing? ring,
+        Operation operation, StopLease? lease, Capture.CaptureRequest wanted, Compression compression, RingWriter? ring,
         IServerStreamWriter<CaptureResponse> stream, long began, CancellationToken cancellationToken)
     {
         using var telemetry = new CaptureTelemetry(wanted.Content, cancellationToken);
@@ -132,7 +132,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         {
             AgentLog.CaptureTaken(_log, id, target.Pid, session!.Strategy, session.ThreadCount, session.Pause?.TotalMilliseconds ?? -1);
             await WriteInstantAsync(session, info, target.Pid, stream, cancellationToken);
-            await WriteMemoryAsync(session.Reader.Read(), chunks, ring, session.StillStopped ? null : pacer, round: 0, stream, cancellationToken);
+            await WriteMemoryAsync(session.Reader, session.Reader.Read(), chunks, ring, session.StillStopped ? null : pacer, round: 0, stream, cancellationToken);
             TimeSpan? stopped = null;
             if (session.StillStopped && lease is null)
             {
@@ -188,7 +188,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
 
     /// <summary>Strategy precopy: what is read while the target runs.</summary>
     private static async Task WriteRoundsAsync(
-        PrecopyCapture live, ChunkWriter chunks, MemoryRing? ring, ReadPacer pacer, CaptureTelemetry telemetry,
+        PrecopyCapture live, ChunkWriter chunks, RingWriter? ring, ReadPacer pacer, CaptureTelemetry telemetry,
         IServerStreamWriter<CaptureResponse> stream, CancellationToken cancellationToken)
     {
         List<List<V1.CapturedVma>> lists = [.. live.Vmas.InMessages()];
@@ -201,18 +201,30 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
 
         while (live.WantsRound())
         {
-            await WriteMemoryAsync(live.ReadRound(), chunks, ring, pacer, round: (uint)live.Rounds.Count + 1, stream, cancellationToken);
+            await WriteMemoryAsync(live.Reader, live.ReadRound(), chunks, ring, pacer, round: (uint)live.Rounds.Count + 1, stream, cancellationToken);
             telemetry.RoundSent(live.Rounds[^1]);
         }
     }
 
     private static async Task WriteMemoryAsync(
-        IEnumerable<MemoryPart> parts, ChunkWriter chunks, MemoryRing? ring, ReadPacer? pacer, uint round, IServerStreamWriter<CaptureResponse> stream,
-        CancellationToken cancellationToken)
+        SnapshotReader reader, IEnumerable<MemoryPart> all, ChunkWriter chunks, RingWriter? ring, ReadPacer? pacer, uint round,
+        IServerStreamWriter<CaptureResponse> stream, CancellationToken cancellationToken)
     {
         var message = new CaptureResponse();
-        foreach (MemoryPart part in parts)
+        using IEnumerator<MemoryPart> parts = all.GetEnumerator();
+        while (true)
         {
+            if (ring is not null)
+            {
+                reader.Buffer = await ring.ReserveAsync(cancellationToken);
+            }
+
+            if (!parts.MoveNext())
+            {
+                return;
+            }
+
+            MemoryPart part = parts.Current;
             if (part.IsZero)
             {
                 message.Zero = chunks.ToZero(part);
@@ -221,9 +233,9 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
             {
                 message.Hole = chunks.ToHole(part);
             }
-            else if (ring is not null && part.Bytes.Length >= MemoryRing.LeastBytes)
+            else if (ring is not null && part.Bytes.Length >= RingWriter.LeastBytes)
             {
-                message.Memory = await chunks.ToRingAsync(part, round, ring, cancellationToken);
+                message.Memory = chunks.ToRing(part, round, ring);
             }
             else
             {

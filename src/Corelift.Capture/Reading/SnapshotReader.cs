@@ -18,10 +18,20 @@ public sealed partial class SnapshotReader : IDisposable
     private const long GiveBackBytes = 4L << 20; // whole huge pages
 
     private readonly SnapshotSources _sources;
-    private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(BufferBytes, pinned: true);
+    private Memory<byte> _buffer;
     private long _givenBackUpTo; // of the spool, which is read in ascending order and once
 
     internal SnapshotReader(SnapshotSources sources) => _sources = sources;
+
+    /// <summary>
+    /// Where memory is read to: the reader's own 512 KiB, or what the caller gives it before a step, whole pages of any number.
+    /// Parts that were read before are not moved, and stay valid for as long as the caller leaves their memory alone.
+    /// </summary>
+    public Memory<byte> Buffer
+    {
+        get => _buffer.IsEmpty ? _buffer = GC.AllocateUninitializedArray<byte>(BufferBytes, pinned: true) : _buffer;
+        set => _buffer = value;
+    }
 
     /// <summary>All memory, part by part. Once only: the spool is given back as it is read.</summary>
     /// <exception cref="CaptureException">The target or its image has gone in the middle.</exception>
@@ -168,10 +178,11 @@ public sealed partial class SnapshotReader : IDisposable
         SafeFileHandle? file = _sources.Files.Open(vma);
         for (ulong address = start; address < end;)
         {
-            int wanted = (int)Math.Min(end - address, BufferBytes);
+            Memory<byte> buffer = Buffer;
+            int wanted = (int)Math.Min(end - address, (ulong)buffer.Length);
             int read = file is null
                 ? 0
-                : RandomAccess.Read(file, _buffer.AsSpan(0, wanted), (long)(vma.FileOffsetBytes + (address - vma.Start.Value)));
+                : RandomAccess.Read(file, buffer.Span[..wanted], (long)(vma.FileOffsetBytes + (address - vma.Start.Value)));
             if (read == 0)
             {
                 yield return new MemoryPart(address, default, end - address, file is null ? HoleCause.PresenceUnknown : HoleCause.Unreadable);
@@ -180,8 +191,8 @@ public sealed partial class SnapshotReader : IDisposable
 
             // The last page of a file is zero after its end.
             int whole = (read + PageBytes - 1) & ~(PageBytes - 1);
-            _buffer.AsSpan(read, whole - read).Clear();
-            foreach (MemoryPart part in WithoutZeros(address, _buffer.AsMemory(0, whole), zeros))
+            buffer.Span[read..whole].Clear();
+            foreach (MemoryPart part in WithoutZeros(address, buffer[..whole], zeros))
             {
                 yield return part;
             }
@@ -194,8 +205,9 @@ public sealed partial class SnapshotReader : IDisposable
     {
         for (ulong address = start; address < end;)
         {
-            int wanted = (int)Math.Min(end - address, BufferBytes);
-            int read = MemFile.Read(memory, new RemoteAddress(address), _buffer.AsSpan(0, wanted), out Errno errno) & ~(PageBytes - 1);
+            Memory<byte> buffer = Buffer;
+            int wanted = (int)Math.Min(end - address, (ulong)buffer.Length);
+            int read = MemFile.Read(memory, new RemoteAddress(address), buffer.Span[..wanted], out Errno errno) & ~(PageBytes - 1);
             if (read == 0)
             {
                 if (errno == Errno.None)
@@ -209,7 +221,7 @@ public sealed partial class SnapshotReader : IDisposable
                 continue;
             }
 
-            foreach (MemoryPart part in WithoutZeros(address, _buffer.AsMemory(0, read), zeros))
+            foreach (MemoryPart part in WithoutZeros(address, buffer[..read], zeros))
             {
                 yield return part;
             }

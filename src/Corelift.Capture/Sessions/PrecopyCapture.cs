@@ -62,6 +62,9 @@ public sealed class PrecopyCapture : IAsyncDisposable
     /// <summary>Reasons of the plan that went out before the rounds.</summary>
     internal IReadOnlyList<string> PlannedReasons { get; init; } = [];
 
+    /// <summary>What reads the rounds.</summary>
+    public SnapshotReader Reader => _reader;
+
     internal LiveCoverage Coverage => _coverage;
 
     /// <summary>Whether another round makes the stop shorter: much was written, but less than the last round read.</summary>
