@@ -36,6 +36,10 @@ internal sealed class BenchmarkRun : IDisposable
 
     internal List<Figure> MemoryFigures { get; } = [];
 
+    internal List<Figure> SteadyFigures { get; } = [];
+
+    internal List<Figure> StreamingFigures { get; } = [];
+
     internal List<Figure> RedisFigures { get; } = [];
 
     internal List<CompressionRow> Compression { get; } = [];
@@ -56,7 +60,7 @@ internal sealed class BenchmarkRun : IDisposable
     internal bool AnythingFailed => Failures.Count > 0 || Rows.Any(row => row.Failed) || Redis.Any(row => row.Failed);
 
     /// <summary>All that is promised, of what was measured so far.</summary>
-    internal IReadOnlyList<Figure> Figures() => [.. new CaptureBars(Rows).All(), .. RedisFigures, .. MemoryFigures];
+    internal IReadOnlyList<Figure> Figures() => [.. new CaptureBars(Rows).All(), .. SteadyFigures, .. StreamingFigures, .. RedisFigures, .. MemoryFigures];
 
     internal string ScratchPath(string name) => Path.Combine(_scratch.FullName, name);
 

@@ -13,6 +13,7 @@ internal static class CaptureGroups
         [
             new Scenario(new TargetShape(64, 10, 0), 10, s_short, Everybody()),
             new Scenario(new TargetShape(1024, 10, 0), 7, s_long, Everybody()),
+            new Scenario(new TargetShape(1024, 10, 0) { Spins = false }, 7, s_short, Local()),
             new Scenario(new TargetShape(4096, 10, 0), 3, s_long, Everybody()),
         ]);
 
@@ -39,6 +40,10 @@ internal static class CaptureGroups
         new NobodyPeer(), new CoreliftPeer("precopy"), new CoreliftPeer("auto"), new CoreliftPeer("fork"), new CoreliftPeer("direct"),
         new GcorePeer(), new GdbserverPeer(), new CriuPeer(),
     ];
+
+    /// <summary>Those whose elapsed time is compared.</summary>
+    private static Peer[] Local() =>
+        [new CoreliftPeer("precopy"), new CoreliftPeer("auto"), new CoreliftPeer("fork"), new CoreliftPeer("direct"), new GcorePeer()];
 
     private static Peer[] WithPrototype() => [.. Everybody(), new OneTracerPeer()];
 

@@ -10,6 +10,8 @@ const string Quick = "--quick";
     ("pause", CaptureGroups.PauseAsync),
     ("threads", CaptureGroups.ThreadsAsync),
     ("dirty", CaptureGroups.DirtyAsync),
+    ("steady", SteadyBenchmark.RunAsync),
+    ("streaming", StreamingBenchmark.RunAsync),
     ("redis", RedisBenchmark.RunAsync),
     ("memory", MemoryBenchmark.RunAsync),
     ("compression", CompressionBenchmark.RunAsync),

@@ -70,10 +70,14 @@ internal static class ScenarioRunner
         await run.ClearScratchAsync();
         using LiveProcess target = shape.Start();
         await Task.Delay(shape.DirtyMegabytesPerSecond == 0 ? s_settle : s_rate, run.Cancellation);
-        await target.CheckAsync("reset");
+        await (shape.Spins ? target.CheckAsync("reset") : Task.CompletedTask);
         CaptureRun capture = await peer.CaptureAsync(run, target);
-        string answer = await target.AskAsync("gap");
-        capture = capture with { Gap = Microseconds(answer, "gap_us"), Stopped = Microseconds(answer, "stopped_us") };
+        if (shape.Spins)
+        {
+            string answer = await target.AskAsync("gap");
+            capture = capture with { Gap = Microseconds(answer, "gap_us"), Stopped = Microseconds(answer, "stopped_us") };
+        }
+
         if (peer is CoreliftPeer)
         {
             await target.CheckAsync(); // peers are known to make calls of their targets fail; we may not

@@ -1,7 +1,7 @@
 /*
  * What the benchmarks capture: --mib MiB of private memory (the range "private"), --threads sleeping threads, one that
- * spins on the clock (clock_spin.h), and --writers threads (1) that dirty --mbps MB/s (10^6 bytes; 0 for none) of pages
- * drawn at random from the whole range.
+ * spins on the clock (clock_spin.h; --spin 0 for none), and --writers threads (1) that dirty --mbps MB/s (10^6 bytes; 0
+ * for none) of pages drawn at random from the whole range.
  *
  * A write of number N makes the first two words of its page N and tracee_word(address of the second, N); all other words
  * stay of epoch 0, as has a page never drawn. A page belongs to one writer, so any core can be checked: only the pages
@@ -85,7 +85,8 @@ int main(int argc, char **argv)
     start = tracee_map(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
     tracee_fill(start, bytes, 0);
     sleepers_start((size_t)tracee_number(argc, argv, "--threads", 0));
-    clock_spin_start();
+    if (tracee_number(argc, argv, "--spin", 1) != 0)
+        clock_spin_start();
     began_ns = tracee_now_ns();
     for (long i = 0; i < writers && mbps > 0; i++)
         tracee_thread(dirty_pages, (void *)(intptr_t)i, 0);

@@ -3,8 +3,8 @@ using System.Text.Json;
 
 namespace Corelift.Benchmarks.Peers;
 
-/// <summary><c>corelift snapshot</c> by one strategy, from an agent that has run since the benchmark began.</summary>
-internal sealed class CoreliftPeer(string strategy) : Peer(strategy)
+/// <summary><c>corelift snapshot</c> by one strategy, from an agent that has run since the benchmark began, or one of the caller's.</summary>
+internal sealed class CoreliftPeer(string strategy, AgentProcess? shared = null) : Peer(strategy)
 {
     private const int Refused = 4, Usage = 2;
     private static readonly TimeSpan s_sampling = TimeSpan.FromMilliseconds(50);
@@ -72,6 +72,11 @@ internal sealed class CoreliftPeer(string strategy) : Peer(strategy)
     // Started at its first use and again where it has gone; nothing that another strategy left warm helps this one.
     private async Task<AgentProcess> AgentAsync()
     {
+        if (shared is not null)
+        {
+            return shared;
+        }
+
         if (_agent is { HasExited: true })
         {
             await StopAsync();
