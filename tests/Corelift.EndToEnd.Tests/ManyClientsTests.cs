@@ -64,6 +64,27 @@ public sealed class ManyClientsTests : AgentTest
         Assert.DoesNotContain("target.core", Scratch.Names);
     }
 
+    [Theory]
+    [InlineData(Strategy.Fork)]
+    [InlineData(Strategy.Precopy)]
+    public async Task A_client_that_cancels_may_ask_again_at_once(Strategy strategy)
+    {
+        using LiveProcess target = LiveProcess.Start("canary", "--mib", "64", "--threads", "4");
+        using GrpcChannel channel = Agent.Connect();
+        CaptureRequest request = CaptureStream.Request(target, strategy);
+        for (int i = 0; i < 5; i++)
+        {
+            using (AsyncServerStreamingCall<CaptureResponse> call = new SnapshotService.SnapshotServiceClient(channel).Capture(request))
+            {
+                Assert.True(await call.ResponseStream.MoveNext(CancellationToken.None));
+            }
+
+            await CaptureStream.ReadAsync(channel, request);
+        }
+
+        await target.CheckAsync();
+    }
+
     [Theory, MemberData(nameof(Strategies))]
     public async Task Twenty_targets_are_captured_at_once(string strategy)
     {

@@ -28,6 +28,35 @@ public sealed class NeighbourTests : AgentTest
         Assert.Empty(Proc.Children(target.Pid));
     }
 
+    [Fact]
+    public async Task No_image_takes_the_last_task_that_the_targets_cgroup_may_have()
+    {
+        using TestCgroup cgroup = TestCgroup.WithTasks(100);
+        using LiveProcess target = LiveProcess.Start("canary", "--mib", "16", "--threads", "4");
+        int tasks = Proc.Tasks(target.Pid).Length;
+        cgroup.Take(target.Pid);
+        cgroup.SetTasks(tasks + 1);
+
+        CommandResult refused = await Cli.RunAsync(Agent, "snapshot", $"{target.Pid}", "-o", CorePath, "--strategy", "fork");
+        Assert.Equal(4, refused.ExitCode);
+        Assert.Contains("only 1 more tasks (pids.max)", refused.Errors, StringComparison.Ordinal);
+        Assert.Empty(Scratch.Names);
+
+        SnapshotReport report = await SnapshotAsync(target, "auto");
+        Assert.NotEqual("fork", report.Strategy);
+        using (CoreImage core = new(CorePath))
+        {
+            core.AssertHolds(target.Range("private"));
+        }
+
+        cgroup.SetTasks(tasks);
+        report = await SnapshotAsync(target, "auto", "default", "--force");
+        Assert.Equal("direct", report.Strategy);
+        using CoreImage full = new(CorePath);
+        full.AssertHolds(target.Range("private"));
+        await target.CheckAsync();
+    }
+
     [Theory, MemberData(nameof(Strategies))]
     public async Task Reading_keeps_to_its_rate(string strategy)
     {

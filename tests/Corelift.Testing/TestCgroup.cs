@@ -33,6 +33,17 @@ public sealed class TestCgroup : IDisposable
         return cgroup;
     }
 
+    /// <summary>A cgroup that may hold so many tasks.</summary>
+    public static TestCgroup WithTasks(int most)
+    {
+        TestCgroup cgroup = new([Directory.Exists("/sys/fs/cgroup/pids") ? "/sys/fs/cgroup/pids" : Unified]);
+        cgroup.SetTasks(most);
+        return cgroup;
+    }
+
+    /// <summary>Changes how many tasks it may hold.</summary>
+    public void SetTasks(int most) => Write("pids.max", most.ToString(CultureInfo.InvariantCulture));
+
     /// <summary>A cgroup whose pressure can be read.</summary>
     public static TestCgroup WithPressure() => new([Unified]);
 

@@ -21,6 +21,7 @@ internal static class CapturePlanner
     private const double ScanPerGibibyteMilliseconds = 0.6;
     private const double FixedMilliseconds = 1;
     private const double GibiByte = 1L << 30;
+    private const ulong LeastTasksLeft = 8; // before an image, which stays for as long as the client takes
 
     /// <summary>Plans a capture.</summary>
     /// <exception cref="CaptureException">The caller asked for what is not safe, or the estimate is above the budget.</exception>
@@ -110,8 +111,15 @@ internal static class CapturePlanner
             return "the target runs with a shadow stack, which a remote call would have to match";
         }
 
+        if (facts.TasksLeft < LeastTasksLeft)
+        {
+            return string.Create(
+                CultureInfo.InvariantCulture,
+                $"the target's cgroup may have only {facts.TasksLeft} more tasks (pids.max): an image could take the one that the target wants next");
+        }
+
         ulong needed = (facts.Status.ResidentAnonymousBytes / 8) + (64UL << 20) + (2 * facts.Status.PageTableBytes);
-        ulong? headroom = MemoryHeadroom.Read(facts.Directory);
+        ulong? headroom = CgroupHeadroom.ReadMemory(facts.Directory);
         return headroom < needed
             ? string.Create(
                 CultureInfo.InvariantCulture,

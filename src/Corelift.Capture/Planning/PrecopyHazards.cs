@@ -36,6 +36,11 @@ internal static class PrecopyHazards
             return string.Create(CultureInfo.InvariantCulture, $"the target has {facts.Vmas.Count} mappings, near the kernel's limit, and tracking may add some");
         }
 
+        if (facts.TasksLeft == 0)
+        {
+            return "the target's cgroup may have no more tasks (pids.max), and one is needed for a moment to open its memory";
+        }
+
         return facts.Vmas.Any(v => v.PageSizeBytes > LargestPageBytes) ? "the target has huge pages above 2 MiB, which cannot be tracked in parts" : null;
     }
 

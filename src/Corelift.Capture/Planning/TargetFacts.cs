@@ -48,6 +48,9 @@ internal sealed class TargetFacts
 
     internal bool IsCoreClr { get; private init; }
 
+    /// <summary>Number of tasks that its cgroup may have beyond those it has; null for any.</summary>
+    internal ulong? TasksLeft { get; private init; }
+
     /// <summary>Whether the agent may open its mem file by itself, without anything being done in the target.</summary>
     internal bool CanOpenMem { get; private init; }
 
@@ -98,6 +101,7 @@ internal sealed class TargetFacts
                 CoredumpFilter = ReadFilter(source),
                 IsCoreClr = vmas.Any(v => v.Vma.Name.EndsWith("/libcoreclr.so", StringComparison.Ordinal)),
                 CanOpenMem = source.CanOpenMemory(),
+                TasksLeft = CgroupHeadroom.ReadTasks(source),
             };
         }
         catch (SyscallException failure) when (failure.IsTaskGone)

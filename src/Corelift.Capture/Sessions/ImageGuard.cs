@@ -28,7 +28,7 @@ internal sealed class ImageGuard : IDisposable
     internal ImageGuard(WorkerConnection worker, ProcessDirectory directory)
     {
         (_worker, _directory) = (worker, directory);
-        ulong? headroom = MemoryHeadroom.Read(directory);
+        ulong? headroom = CgroupHeadroom.ReadMemory(directory);
 
         // What was there at the start is the measure: an eighth of it, and no less than a floor, unless there never was more.
         _floorBytes = headroom is { } bytes ? Math.Min(Math.Max(bytes / 8, FloorBytes), bytes / 2) : 0;
@@ -53,7 +53,7 @@ internal sealed class ImageGuard : IDisposable
 
     private void Look()
     {
-        if (Dropped is null && MemoryHeadroom.Read(_directory) is { } headroom && headroom < _floorBytes)
+        if (Dropped is null && CgroupHeadroom.ReadMemory(_directory) is { } headroom && headroom < _floorBytes)
         {
             Volatile.Write(ref _dropped, string.Create(
                 CultureInfo.InvariantCulture,

@@ -15,6 +15,9 @@ public sealed record CgroupPath
     /// <summary>Path in the memory hierarchy of v1, or null without one.</summary>
     public string? Memory { get; init; }
 
+    /// <summary>Path in the pids hierarchy of v1, or null without one.</summary>
+    public string? Pids { get; init; }
+
     /// <summary>Path in the freezer hierarchy of v1, or null without one.</summary>
     public string? Freezer { get; init; }
 
@@ -31,6 +34,7 @@ public sealed record CgroupPath
         ArgumentNullException.ThrowIfNull(limits);
         string? unified = null;
         string? memory = null;
+        string? pids = null;
         string? freezer = null;
         string containerId = string.Empty;
         var lines = new LineReader(text);
@@ -45,11 +49,12 @@ public sealed record CgroupPath
             string path = ProcfsText.Decode(After(rest, out ReadOnlySpan<byte> controllers));
             unified = controllers.IsEmpty ? path : unified;
             memory = Names(controllers, "memory"u8) ? path : memory;
+            pids = Names(controllers, "pids"u8) ? path : pids;
             freezer = Names(controllers, "freezer"u8) ? path : freezer;
             containerId = containerId.Length == 0 ? FindContainerId(path) : containerId;
         }
 
-        return new CgroupPath { Unified = unified, Memory = memory, Freezer = freezer, ContainerId = containerId };
+        return new CgroupPath { Unified = unified, Memory = memory, Pids = pids, Freezer = freezer, ContainerId = containerId };
     }
 
     /// <summary>

@@ -34,8 +34,8 @@ public sealed class CgroupPathTests
     {
         CgroupPath v2 = Parse($"0::/docker/{Id}\n");
         Assert.Equal(($"/docker/{Id}", Id), (v2.Path, v2.ContainerId));
-        CgroupPath v1 = Parse($"9:name=systemd:/a\n4:memory:/docker/{Id}\n2:cpu,freezer:/f\n");
-        Assert.Equal(($"/docker/{Id}", Id, "/f", null), (v1.Path, v1.ContainerId, v1.Freezer, v1.Unified));
+        CgroupPath v1 = Parse($"9:name=systemd:/a\n4:memory:/docker/{Id}\n3:pids:/p\n2:cpu,freezer:/f\n");
+        Assert.Equal(($"/docker/{Id}", Id, "/p", "/f", null), (v1.Path, v1.ContainerId, v1.Pids, v1.Freezer, v1.Unified));
         CgroupPath hybrid = Parse("4:memory:/m:with colon\n0::/\n");
         Assert.Equal(("/m:with colon", "/", string.Empty), (hybrid.Path, hybrid.Unified, hybrid.ContainerId));
         Assert.Empty(Parse("").Path);

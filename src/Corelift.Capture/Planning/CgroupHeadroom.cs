@@ -5,39 +5,45 @@ using Corelift.Linux.Procfs;
 
 namespace Corelift.Capture.Planning;
 
-/// <summary>How much memory a target's cgroup has left: copies that a fork image causes are charged to it.</summary>
-internal static class MemoryHeadroom
+/// <summary>What a target's cgroup has left: copies that a fork image causes, and the image itself, are charged to it.</summary>
+internal static class CgroupHeadroom
 {
     private const ulong Unlimited = 1UL << 62;
+    private const string UnifiedRoot = "/sys/fs/cgroup";
 
     /// <summary>
-    /// Bytes up to the nearest limit, or null where none is set or none can be read. File pages that nobody used lately do not
+    /// Bytes of memory up to the nearest limit, or null where none is set or none can be read. File pages that nobody used lately do not
     /// count as used: the kernel takes them first.
     /// </summary>
-    internal static ulong? Read(ProcessDirectory target)
+    internal static ulong? ReadMemory(ProcessDirectory target) => ReadCgroup(target) is { } cgroup
+        ? Smaller(
+            Nearest(UnifiedRoot, cgroup.Unified, "memory.max", "memory.current", "inactive_file "),
+            Nearest($"{UnifiedRoot}/memory", cgroup.Memory, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file "))
+        : null;
+
+    /// <summary>Number of tasks that may be added up to the nearest limit (pids.max), or null where none is set or can be read.</summary>
+    internal static ulong? ReadTasks(ProcessDirectory target) => ReadCgroup(target) is { } cgroup
+        ? Smaller(
+            Nearest(UnifiedRoot, cgroup.Unified, "pids.max", "pids.current", null),
+            Nearest($"{UnifiedRoot}/pids", cgroup.Pids, "pids.max", "pids.current", null))
+        : null;
+
+    private static CgroupPath? ReadCgroup(ProcessDirectory target)
     {
-        CgroupPath cgroup;
         try
         {
-            cgroup = target.ReadCgroup();
+            return target.ReadCgroup();
         }
         catch (SyscallException)
         {
             return null;
         }
-
-        ulong? headroom = cgroup.Unified is null
-            ? null
-            : Nearest("/sys/fs/cgroup", cgroup.Unified, "memory.max", "memory.current", "inactive_file ");
-        return cgroup.Memory is null
-            ? headroom
-            : Smaller(headroom, Nearest("/sys/fs/cgroup/memory", cgroup.Memory, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file "));
     }
 
-    private static ulong? Nearest(string root, string path, string limitName, string usageName, string idleName)
+    private static ulong? Nearest(string root, string? path, string limitName, string usageName, string? idleName)
     {
         ulong? nearest = null;
-        for (string at = path; at.Length > 1; at = Path.GetDirectoryName(at) ?? string.Empty)
+        for (string at = path ?? string.Empty; at.Length > 1; at = Path.GetDirectoryName(at) ?? string.Empty)
         {
             if (at.Contains("/..", StringComparison.Ordinal))
             {
@@ -48,7 +54,8 @@ internal static class MemoryHeadroom
             ulong? usage = ReadNumber(root + at, usageName);
             if (limit is < Unlimited && usage is not null)
             {
-                ulong used = usage.Value - Math.Min(usage.Value, ReadIdleFilePages(root + at, idleName));
+                ulong idle = idleName is null ? 0 : ReadIdleFilePages(root + at, idleName);
+                ulong used = usage.Value - Math.Min(usage.Value, idle);
                 nearest = Smaller(nearest, limit.Value - Math.Min(limit.Value, used));
             }
         }
