@@ -5,6 +5,8 @@
  * two blocks. Thread t of n owns the pairs i with i % n == t and visits them in ascending order, writing the same
  * counter first to a, then to b. So at any instant, for each pair: 0 <= a - b <= 1. And over the pairs of one thread,
  * in its order a0 b0 a1 b1 ... : never ascending, and the first is at most 1 above the last.
+ *
+ * --shared maps the memory shared, --hugetlb of huge pages that the machine has set aside, --thp asks for transparent ones.
  */
 #include "tracee.h"
 
@@ -50,7 +52,12 @@ int main(int argc, char **argv)
     thread_count = tracee_number(argc, argv, "--threads", 2);
     size_t block = (size_t)pair_count * TRACEE_PAGE;
     size_t filler = TRACEE_MIB * (size_t)tracee_number(argc, argv, "--mib", 32);
-    first = tracee_map(2 * block + filler, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+    int flags = tracee_flag(argc, argv, "--shared") ? MAP_SHARED : MAP_PRIVATE;
+    if (tracee_flag(argc, argv, "--hugetlb"))
+        flags |= MAP_HUGETLB;
+    first = tracee_map(2 * block + filler, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1);
+    if (tracee_flag(argc, argv, "--thp") && madvise(first, 2 * block + filler, MADV_HUGEPAGE) != 0)
+        die("madvise");
     second = first + block + filler;
     tracee_fill(first + block, filler, 0);
     progress = calloc((size_t)thread_count, sizeof *progress);
