@@ -73,7 +73,7 @@ internal sealed class Nemesis(TortureCase torture, long moment, LiveTarget targe
     {
         using CancellationTokenSource cancel = new();
         using Grpc.Net.Client.GrpcChannel? own = torture.Fault == Fault.Disconnect ? agent.Process.Connect() : null;
-        SessionCall call = new(target, torture, own ?? agent.Channel) { StopBudget = IsAStop ? s_shortBudget : TimeSpan.FromSeconds(5) };
+        SessionCall call = new(target, torture, own ?? agent.Channel) { StopBudget = IsAStop ? s_shortBudget : target.Kind.StopBudget };
         Task<Outcome> session = Task.Run(() => call.RunAsync(cancel.Token), CancellationToken.None);
         if (torture.Fault == Fault.None)
         {

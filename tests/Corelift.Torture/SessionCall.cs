@@ -12,7 +12,7 @@ internal sealed class SessionCall(LiveTarget target, TortureCase torture, GrpcCh
     private static readonly TimeSpan s_timeToLive = TimeSpan.FromSeconds(2);
 
     /// <summary>Longest stop that it asks for.</summary>
-    internal TimeSpan StopBudget { get; init; } = TimeSpan.FromSeconds(5);
+    internal TimeSpan StopBudget { get; init; } = target.Kind.StopBudget;
 
     /// <summary>Called after each message that was read, with how many there were.</summary>
     internal Func<int, Task> AfterMessage { get; init; } = static _ => Task.CompletedTask;

@@ -26,6 +26,9 @@ internal sealed record TargetKind(string Name, string Tracee, params string[] Ar
     /// <summary>What it is started in.</summary>
     internal Surroundings Surroundings { get; init; }
 
+    /// <summary>Longest stop that is asked for.</summary>
+    internal TimeSpan StopBudget { get; init; } = TimeSpan.FromSeconds(5);
+
     /// <summary>Bytes that its cgroup may hold; 0 for no limit.</summary>
     internal long MemoryLimitBytes { get; init; }
 }
