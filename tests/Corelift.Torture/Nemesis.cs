@@ -108,7 +108,7 @@ internal sealed class Nemesis(TortureCase torture, long moment, LiveTarget targe
         return !session.IsCompleted;
     }
 
-    private async Task<TimeSpan?> InflictAsync(CancellationTokenSource cancel, IDisposable? connection)
+    private async Task<TimeSpan?> InflictAsync(CancellationTokenSource cancel, Grpc.Net.Client.GrpcChannel? connection)
     {
         long since = Stopwatch.GetTimestamp();
         switch (torture.Fault)

@@ -10,7 +10,6 @@
 #include "tracee.h"
 
 #include <dirent.h>
-#include <linux/ptrace.h>
 #include <sys/file.h>
 #include <sys/ptrace.h>
 

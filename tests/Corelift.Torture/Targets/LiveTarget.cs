@@ -5,6 +5,7 @@ internal sealed class LiveTarget : IDisposable
 {
     private const long MostResidentGrowth = 1 << 20;
     private const long MostPageTableGrowth = 128 << 10;
+    private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(10);
     private const string InCgroup = "echo $$ >\"$0\" && exec \"$@\"";
 
     private readonly TargetCgroup? _cgroup;
@@ -57,6 +58,7 @@ internal sealed class LiveTarget : IDisposable
 
         Freeze(false);
         await Process.CheckAsync();
+        await AssertNothingLeftAsync(s_bound); // what a frozen thread was made to do comes only now
         Freeze(true);
         _ = _cgroup?.KilledForMemory > 0 ? throw new TestingException("the kernel killed a process of the target's cgroup for want of memory") : 0;
     }
@@ -70,8 +72,7 @@ internal sealed class LiveTarget : IDisposable
             await _baseline.AssertUnchangedAsync(bound);
         }
 
-        string left = string.Empty;
-        await Wait.UntilAsync(() => Task.FromResult((left = Leftovers.Describe(Process.Pid)).Length == 0), bound, () => $"target {Process.Pid} ({Kind.Name}) free of: {left}");
+        await AssertNothingLeftAsync(bound);
         (long resident, long tables) = Footprint();
         if (Kind.IsStill && (resident > _footprint.Resident + MostResidentGrowth || tables > _footprint.PageTables + MostPageTableGrowth))
         {
@@ -126,6 +127,12 @@ internal sealed class LiveTarget : IDisposable
         }
 
         Freeze(true);
+    }
+
+    private async Task AssertNothingLeftAsync(TimeSpan bound)
+    {
+        string left = string.Empty;
+        await Wait.UntilAsync(() => Task.FromResult((left = Leftovers.Describe(Process.Pid)).Length == 0), bound, () => $"target {Process.Pid} ({Kind.Name}) free of: {left}");
     }
 
     private void Freeze(bool freezes)
