@@ -63,12 +63,13 @@ public static class Proc
         return [.. Numbers("/proc").Where(other => Stat($"/proc/{other}/stat") is { Length: > 1 } fields && fields[1] == parent)];
     }
 
-    /// <summary>Children that any of its threads made and that it has not reaped; a quick look, as it asks for no other process.</summary>
-    public static int[] LiveChildren(int pid) =>
-    [
-        .. Tasks(pid).SelectMany(tid => Lines($"/proc/{pid}/task/{tid}/children"))
-            .SelectMany(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Select(word => int.Parse(word, CultureInfo.InvariantCulture)),
-    ];
+    /// <summary>The same as <see cref="Children"/>, and quicker: no other process is asked (a kernel with CONFIG_PROC_CHILDREN).</summary>
+    public static int[] OwnChildren(int pid) => File.Exists("/proc/thread-self/children")
+        ? [
+            .. Tasks(pid).SelectMany(tid => Lines($"/proc/{pid}/task/{tid}/children"))
+                .SelectMany(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Select(word => int.Parse(word, CultureInfo.InvariantCulture)).Order(),
+        ]
+        : Children(pid);
 
     /// <summary>Children, their children, and so on.</summary>
     public static int[] Descendants(int pid) => [.. Children(pid).SelectMany(child => Descendants(child).Prepend(child))];

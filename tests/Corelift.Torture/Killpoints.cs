@@ -5,8 +5,8 @@ namespace Corelift.Torture;
 /// <summary>What became of a worker that was to be killed at a system call.</summary>
 /// <param name="Syscalls">How many it had made.</param>
 /// <param name="WasKilled">Whether it got as far.</param>
-/// <param name="Release">From the kill to no thread of the target being stopped by it.</param>
-internal sealed record PointReached(long Syscalls, bool WasKilled, TimeSpan Release);
+/// <param name="Release">How long threads of the target stayed stopped after the kill.</param>
+internal sealed record PointReached(long Syscalls, bool WasKilled, Release Release);
 
 /// <summary>Puts tests/tracees/killpoint.c between an agent's supervisor and its workers; that file says how it is talked to.</summary>
 internal sealed class Killpoints
@@ -59,7 +59,7 @@ internal sealed class Killpoints
         string[] words = line.Split(' ');
         long Number(int at) => long.Parse(words[at], CultureInfo.InvariantCulture);
         return words[0] == "killed"
-            ? new PointReached(Number(1), true, TimeSpan.FromMicroseconds(Number(3)))
-            : new PointReached(Number(1), false, TimeSpan.Zero);
+            ? new PointReached(Number(1), true, new Release(TimeSpan.FromMicroseconds(Number(3)), TimeSpan.FromMicroseconds(Number(4))))
+            : new PointReached(Number(1), false, default);
     }
 }

@@ -7,7 +7,7 @@ namespace Corelift.Torture;
 /// <param name="Outcome">How the session ended.</param>
 /// <param name="WasInTime">Whether it came before the session's end.</param>
 /// <param name="Release">From a kill until every thread of the target ran.</param>
-internal sealed record Inflicted(Outcome Outcome, bool WasInTime, TimeSpan? Release);
+internal sealed record Inflicted(Outcome Outcome, bool WasInTime, Release? Release);
 
 /// <summary>Runs a session, and does to it what the case says at its moment.</summary>
 internal sealed class Nemesis(TortureCase torture, long moment, LiveTarget target, TorturedAgent agent)
@@ -45,13 +45,13 @@ internal sealed class Nemesis(TortureCase torture, long moment, LiveTarget targe
         await agent.AssertIdleAsync();
         int workers = agent.Points.Disarm(numbers.Length);
         IReadOnlyList<PointReached> reached = await agent.Points.ReachedAsync(workers);
-        TimeSpan[] releases = [.. reached.Where(point => point.WasKilled).Select(point => point.Release)];
-        return new Inflicted(outcome, releases.Length == numbers.Length, releases.Length > 0 ? releases.Max() : null);
+        Release[] releases = [.. reached.Where(point => point.WasKilled).Select(point => point.Release)];
+        return new Inflicted(outcome, releases.Length == numbers.Length, releases.Length > 0 ? releases.MaxBy(release => release.Seen) : null);
     }
 
     private async Task<Inflicted> SlowlyAsync()
     {
-        TimeSpan? release = null;
+        Release? release = null;
         int stopAt = 1 + (int)(torture.Fraction * 8);
         SessionCall call = new(target, torture, agent.Channel)
         {
@@ -60,7 +60,7 @@ internal sealed class Nemesis(TortureCase torture, long moment, LiveTarget targe
             {
                 if (messages == stopAt && torture.Session != Session.Stop)
                 {
-                    release = ReleaseWatch.Measure(target.Process.Pid, Stopwatch.GetTimestamp()) - s_shortBudget;
+                    release = ReleaseWatch.Measure(target.Process.Pid, Stopwatch.GetTimestamp()).After(s_shortBudget);
                     await Task.Delay(s_slowness); // the fault itself
                 }
             },
@@ -82,7 +82,7 @@ internal sealed class Nemesis(TortureCase torture, long moment, LiveTarget targe
 
         bool isInTime = await Task.Factory.StartNew(
             () => AwaitMoment(session), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        TimeSpan? release = await InflictAsync(cancel, own);
+        Release? release = await InflictAsync(cancel, own);
         return new Inflicted(await BoundedAsync(session), isInTime, release);
     }
 
@@ -108,7 +108,7 @@ internal sealed class Nemesis(TortureCase torture, long moment, LiveTarget targe
         return !session.IsCompleted;
     }
 
-    private async Task<TimeSpan?> InflictAsync(CancellationTokenSource cancel, Grpc.Net.Client.GrpcChannel? connection)
+    private async Task<Release?> InflictAsync(CancellationTokenSource cancel, Grpc.Net.Client.GrpcChannel? connection)
     {
         long since = Stopwatch.GetTimestamp();
         switch (torture.Fault)
@@ -144,7 +144,7 @@ internal sealed class Nemesis(TortureCase torture, long moment, LiveTarget targe
     };
 
     /// <summary>Nobody who hangs may keep the target stopped beyond its budget; what counts is what comes after that.</summary>
-    private async Task<TimeSpan?> HangAsync(long since)
+    private async Task<Release?> HangAsync(long since)
     {
         int pid = torture.Fault switch
         {
@@ -155,10 +155,10 @@ internal sealed class Nemesis(TortureCase torture, long moment, LiveTarget targe
         Proc.Signal(pid, SigStop);
         try
         {
-            TimeSpan released = ReleaseWatch.Measure(target.Process.Pid, since);
+            Release released = ReleaseWatch.Measure(target.Process.Pid, since);
             TimeSpan rest = s_beyondBudget - Stopwatch.GetElapsedTime(since);
             await Task.Delay(rest > TimeSpan.Zero ? rest : TimeSpan.Zero); // the fault itself
-            return torture.Session == Session.Stop ? null : released - s_shortBudget;
+            return torture.Session == Session.Stop ? null : released.After(s_shortBudget);
         }
         finally
         {

@@ -27,6 +27,8 @@ internal sealed record Outcome(StatusCode Code, string Reason, string Text, bool
 
         return Reason.Length == 0 || string.IsNullOrWhiteSpace(Text) ? $"a status that names no reason: {Code} ({Text})"
             : Reason == "INTERNAL" ? $"an internal error: {Text}"
+            : Reason is "TARGET_EXITED" or "NO_SUCH_PROCESS" or "ZOMBIE" && torture.Fault != Fault.TargetKill && torture.Target.Name != "execer"
+                ? $"the target lives, and yet {Reason}: {Text}"
             : torture.Fault == Fault.None && !torture.Target.MayBeRefused ? $"nothing was done to it, and yet {Reason}: {Text}"
             : string.Empty;
     }

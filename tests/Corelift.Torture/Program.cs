@@ -17,7 +17,7 @@ TortureRun run = new(options, Console.WriteLine);
 await run.RunAsync(interruption.Token);
 Console.Write(run.Tally);
 Console.WriteLine($"torture: {run.Tally.Cases} cases, {run.Tally.Kills} kills, {run.Tally.Failures} failed; seed {options.Seed}");
-return run.Tally.Failures == 0 ? Passed : Failed;
+return run.Failures.Count == 0 ? Passed : Failed;
 
 void Interrupt(PosixSignalContext context)
 {

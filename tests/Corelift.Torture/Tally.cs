@@ -44,7 +44,7 @@ internal sealed class Tally
             row.Ends[inflicted.Outcome.Name] = row.Ends.GetValueOrDefault(inflicted.Outcome.Name) + 1;
             if (inflicted.Release is { } release && (report.Case.Fault.IsAKill() || report.Case.Fault.CountsSyscalls()))
             {
-                row.ReleaseMilliseconds.Add(release.TotalMilliseconds);
+                row.ReleaseMilliseconds.Add(release.AllRan.TotalMilliseconds);
             }
         }
     }

@@ -62,7 +62,17 @@ internal sealed class CaseChooser(TortureOptions options)
     }
 
     /// <summary>A source of numbers for one purpose.</summary>
-    internal static Random Source(int seed, int purpose) => new(unchecked((seed * 31) + purpose));
+    internal static Random Source(int seed, int purpose)
+    {
+        // Mixed (the finalizer of MurmurHash3), as the first numbers of neighbouring seeds are neighbours, too.
+        unchecked
+        {
+            uint mixed = (uint)seed + ((uint)purpose * 0x9e3779b9);
+            mixed = (mixed ^ (mixed >> 16)) * 0x85ebca6b;
+            mixed = (mixed ^ (mixed >> 13)) * 0xc2b2ae35;
+            return new Random((int)(mixed ^ (mixed >> 16)));
+        }
+    }
 
     private static T[] Chosen<T>(IEnumerable<T> all, Func<T, string> name, IReadOnlyList<string> only)
     {

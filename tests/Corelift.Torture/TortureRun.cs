@@ -29,13 +29,24 @@ internal sealed class TortureRun(TortureOptions options, Action<string> say)
         if (options.EverySyscall)
         {
             await SweepAsync(runner, place, cancellation);
-            return;
+        }
+        else
+        {
+            CaseChooser chooser = new(options);
+            for (int number = 0; !IsOver && !cancellation.IsCancellationRequested; number++)
+            {
+                Note(await runner.RunAsync(chooser.Choose(number)));
+            }
         }
 
-        CaseChooser chooser = new(options);
-        for (int number = 0; !IsOver && !cancellation.IsCancellationRequested; number++)
+        try
         {
-            Note(await runner.RunAsync(chooser.Choose(number)));
+            await place.EndAsync();
+        }
+        catch (TestingException failure)
+        {
+            Failures.Add($"at the end: {failure.Message}");
+            say(Failures[^1]);
         }
     }
 

@@ -27,7 +27,7 @@ internal sealed class TorturedAgent : IAsyncDisposable
     internal Killpoints Points { get; }
 
     /// <summary>Workers that live now.</summary>
-    internal int[] Workers => [.. Proc.LiveChildren(Supervisor).Where(pid => pid != FrontEnd)];
+    internal int[] Workers => [.. Proc.OwnChildren(Supervisor).Where(pid => pid != FrontEnd)];
 
     /// <summary>Starts one. It has cleaned up after the one before when it serves.</summary>
     internal static async Task<TorturedAgent> StartAsync(string stateDirectory) =>

@@ -7,6 +7,7 @@ internal sealed class Workplace : IAsyncDisposable
 {
     private const uint AgentUid = 65534;
     private const int MostCases = 500;
+    private const string ErrorsOfFaults = "worker|image|lost";
 
     private readonly ScratchFolder _state = new();
     private readonly Dictionary<string, LiveTarget> _targets = [];
@@ -38,15 +39,20 @@ internal sealed class Workplace : IAsyncDisposable
     {
         if (_agent is not null)
         {
-            await _agent.DisposeAsync();
+            TorturedAgent agent = _agent;
             _agent = null;
+            await using (agent)
+            {
+                await (agent.Process.HasExited ? Task.FromResult(0) : agent.Process.StopAsync());
+                agent.Process.AssertCleanLog(ErrorsOfFaults);
+            }
         }
     }
 
     /// <summary>A target of a kind; after a number of cases it has to pass its last check, and a new one is started.</summary>
     internal async Task<LiveTarget> TargetAsync(TargetKind kind)
     {
-        if (_targets.TryGetValue(kind.Name, out LiveTarget? target) && (!target.Process.IsAlive || target.Cases >= MostCases))
+        if (_targets.TryGetValue(kind.Name, out LiveTarget? target) && (!target.IsAlive || target.Cases >= MostCases))
         {
             await EndTargetAsync(kind);
             target = null;
@@ -62,7 +68,7 @@ internal sealed class Workplace : IAsyncDisposable
         {
             using (target)
             {
-                await (target.Process.IsAlive ? target.CheckAtEndAsync() : Task.CompletedTask);
+                await (target.IsAlive ? target.CheckAtEndAsync() : Task.CompletedTask);
             }
         }
     }
@@ -88,9 +94,20 @@ internal sealed class Workplace : IAsyncDisposable
         return length;
     }
 
+    /// <summary>Ends all in order: targets have their last check, and the agent its log.</summary>
+    internal async Task EndAsync()
+    {
+        foreach (LiveTarget target in _targets.Values.ToArray())
+        {
+            await EndTargetAsync(target.Kind);
+        }
+
+        await EndAgentAsync();
+    }
+
     public async ValueTask DisposeAsync()
     {
-        await EndAgentAsync();
+        await (_agent?.DisposeAsync() ?? ValueTask.CompletedTask);
         foreach (LiveTarget target in _targets.Values)
         {
             target.Dispose();

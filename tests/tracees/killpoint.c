@@ -4,8 +4,8 @@
  * of PROGRAM.points, where there is one: "NUMBER TARGET". 0 lets the worker be; with another number a process beside the worker
  * traces it from its execve on, all of its threads, and sends it SIGKILL when the system call of that number has returned.
  *
- * What became of it is a line of PROGRAM.done: "killed NUMBER SYSCALL MICROSECONDS", the last one being the time until no
- * thread of TARGET was stopped by the worker any more; or "ended COUNT" where it made fewer calls.
+ * What became of it is a line of PROGRAM.done: "killed NUMBER SYSCALL SEEN NONE", the last two being microseconds until the last
+ * look at which a thread of TARGET was stopped by the worker still, and until none was; or "ended COUNT" where it made fewer calls.
  */
 #include "tracee.h"
 
@@ -105,9 +105,12 @@ static void kill_now(const char *program, pid_t worker, pid_t target, long numbe
     int64_t since = tracee_now_ns();
     if (kill(worker, SIGKILL) != 0)
         die("kill");
-    while (holds_any(target) && tracee_now_ns() - since < 10000000000)
-        ;
-    tell(program, "killed %ld %ld %ld\n", number, call, (long)((tracee_now_ns() - since) / 1000));
+    int64_t seen = 0, now = 0;
+    do {
+        seen = now;
+        now = tracee_now_ns() - since;
+    } while (holds_any(target) && now < 10000000000);
+    tell(program, "killed %ld %ld %ld %ld\n", number, call, (long)(seen / 1000), (long)((tracee_now_ns() - since) / 1000));
 }
 
 /* Returns the signal to go on with. */

@@ -15,7 +15,7 @@ static void *count(void *code)
     sigset_t all;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, NULL); /* a handler is 64-bit code */
-    __asm__ volatile("pushq $0x23\n\tpushq %0\n\tlretq" : : "r"(code) : "memory");
+    __asm__ volatile("movl $0x2b, %%eax\n\tmovl %%eax, %%ds\n\tmovl %%eax, %%es\n\tpushq $0x23\n\tpushq %0\n\tlretq" : : "r"(code) : "memory", "rax");
     __builtin_unreachable();
 }
 

@@ -22,9 +22,9 @@ static void *make_pages(void *unused)
         for (size_t i = 0; i < TRACEE_PAGE / sizeof *page; i++)
             page[i] = tracee_word(address + i * sizeof *page, 0);
         struct uffdio_copy copy = {.dst = address, .src = (uint64_t)(uintptr_t)page, .len = TRACEE_PAGE};
+        atomic_fetch_add(&faults, 1); /* who waits for the page goes on before the call returns */
         if (ioctl(fault_fd, UFFDIO_COPY, &copy) != 0)
             die("UFFDIO_COPY");
-        atomic_fetch_add(&faults, 1);
     }
     die("read of the userfaultfd");
     return unused;

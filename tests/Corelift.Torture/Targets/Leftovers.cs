@@ -38,7 +38,7 @@ internal static class Leftovers
         }
 
         string parent = $"{pid}";
-        foreach (int child in Proc.Children(pid))
+        foreach (int child in Proc.OwnChildren(pid))
         {
             string[] stat = Proc.Stat($"/proc/{child}/stat");
             if (stat.Length > ExitSignalField && stat[ParentField] == parent && stat[ExitSignalField] == "0")

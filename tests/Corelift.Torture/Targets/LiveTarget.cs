@@ -40,6 +40,9 @@ internal sealed class LiveTarget : IDisposable
 
     internal LiveProcess Process { get; }
 
+    /// <summary>Whether it has a thread that has not ended; the main thread may have.</summary>
+    internal bool IsAlive => Proc.StartTime(Process.Pid) == Process.StartTime && Proc.Tasks(Process.Pid).Any(tid => Proc.State(Process.Pid, tid) is not ("Z" or "X" or "-"));
+
     /// <summary>How many cases it has been through.</summary>
     internal int Cases { get; set; }
 
