@@ -177,7 +177,7 @@ internal sealed class RemoteCaller
         for (int syscallStops = 0; syscallStops < 2;)
         {
             RemoteCallException.ThrowIfFailed(PtraceCalls.ContinueToSyscall(tid, 0), "ptrace(PTRACE_SYSCALL)", tid);
-            PtraceStop stop = WaitFor(tid, deadline);
+            PtraceStop stop = WaitOrTakeBack(tid, deadline);
             if (stop.Kind == PtraceStopKind.Syscall)
             {
                 syscallStops++;
@@ -200,6 +200,28 @@ internal sealed class RemoteCaller
         RemoteCallException.ThrowIfFailed(
             PtraceCalls.SetOptions(child, PtraceOptions.ExitKill | PtraceOptions.TraceSysGood), "ptrace(PTRACE_SETOPTIONS)", child);
         return child;
+    }
+
+    /// <summary>
+    /// A task that does not come back by the deadline is stopped once more, as a task that runs takes no registers: otherwise what
+    /// it was made to call would run later, with nobody to see to the result.
+    /// </summary>
+    private static PtraceStop WaitOrTakeBack(int tid, long deadline)
+    {
+        const long Patience = 15_000_000;
+        try
+        {
+            return WaitFor(tid, deadline);
+        }
+        catch (RemoteCallException failure) when (failure.Errno == Errno.TimedOut)
+        {
+            if (PtraceCalls.Interrupt(tid) == Errno.None)
+            {
+                _ = WaitFor(tid, MonotonicClock.Nanoseconds + Patience);
+            }
+
+            throw;
+        }
     }
 
     internal static PtraceStop WaitFor(int tid, long deadline)
