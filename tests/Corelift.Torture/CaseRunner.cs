@@ -25,11 +25,12 @@ internal sealed class CaseRunner(Workplace place)
         Inflicted? inflicted = null;
         try
         {
-            moment = torture.Moment ?? (torture.Fault == Fault.None ? 0 : (await place.LengthAsync(torture)).Moment(torture.Fault, torture.Fraction));
+            SessionLength length = torture.Fault == Fault.None ? new SessionLength(TimeSpan.Zero, 0) : await place.LengthAsync(torture);
+            moment = torture.Moment ?? length.Moment(torture.Fault, torture.Fraction);
             TorturedAgent agent = await place.AgentAsync();
             LiveTarget target = await place.TargetAsync(torture.Target);
             target.Cases++;
-            inflicted = await new Nemesis(torture, moment.Value, target, agent).RunAsync();
+            inflicted = await new Nemesis(torture, moment.Value, length.Syscalls, target, agent).RunAsync();
             await SettleAsync(torture, agent, target);
             await JudgeAsync(torture, inflicted, target);
             return new CaseReport(torture, moment, inflicted, null);
@@ -55,7 +56,7 @@ internal sealed class CaseRunner(Workplace place)
         }
 
         // A worker that was killed while it had the target reap leaves that to the next start.
-        if (torture.Fault == Fault.ReaperSyscall && target.IsAlive && Leftovers.Describe(target.Process.Pid).Length > 0)
+        if (torture.Fault == Fault.ReaperSyscall && target.IsAlive && target.HasLeftovers)
         {
             await place.EndAgentAsync();
         }

@@ -10,7 +10,7 @@ namespace Corelift.Torture;
 internal sealed record Inflicted(Outcome Outcome, bool WasInTime, Release? Release);
 
 /// <summary>Runs a session, and does to it what the case says at its moment.</summary>
-internal sealed class Nemesis(TortureCase torture, long moment, LiveTarget target, TorturedAgent agent)
+internal sealed class Nemesis(TortureCase torture, long moment, long syscalls, LiveTarget target, TorturedAgent agent)
 {
     private const int SigStop = 19, SigContinue = 18;
     private static readonly TimeSpan s_shortBudget = TimeSpan.FromMilliseconds(300);
@@ -28,9 +28,9 @@ internal sealed class Nemesis(TortureCase torture, long moment, LiveTarget targe
             case Fault.WorkerSyscall:
                 return await AtSyscallsAsync(moment);
             case Fault.ReaperSyscall:
-                // Towards its end a worker of strategy fork holds an image, which then has to be reaped.
-                long end = (long)(moment * (0.5 + (0.5 * CaseChooser.Source(torture.Seed, 5).NextDouble())));
-                return await AtSyscallsAsync(end + 1, Math.Max(1, moment / 2));
+                // In the later part of its session a worker of strategy fork holds an image, which then has to be reaped.
+                long last = (long)(syscalls * (0.5 + (0.45 * CaseChooser.Source(torture.Seed, 5).NextDouble())));
+                return await AtSyscallsAsync(last + 1, Math.Max(1, moment));
             case Fault.SlowReader:
                 return await SlowlyAsync();
             default:

@@ -57,6 +57,7 @@ internal sealed class CaseChooser(TortureOptions options)
         // One source for each choice, so that a case stays what it is when the other choices are given.
         Fault fault = Weighted(_faults, Faults.Weight, Source(seed, 1));
         Session session = _sessions[Source(seed, 2).Next(_sessions.Length)];
+        session = fault == Fault.ReaperSyscall && _sessions.Contains(Session.Fork) ? Session.Fork : session; // others leave no image
         TargetKind target = Weighted(_targets, kind => kind.Weight, Source(seed, 3));
         return new TortureCase(seed, target, session, fault, Source(seed, 4).NextDouble(), options.Moment);
     }

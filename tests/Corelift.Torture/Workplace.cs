@@ -7,7 +7,7 @@ internal sealed class Workplace : IAsyncDisposable
 {
     private const uint AgentUid = 65534;
     private const int MostCases = 500;
-    private const string ErrorsOfFaults = "worker|image|lost";
+    private const string ErrorsOfFaults = "worker|image|the supervisor has ended";
 
     private readonly ScratchFolder _state = new();
     private readonly Dictionary<string, LiveTarget> _targets = [];

@@ -10,7 +10,9 @@ internal static class Leftovers
     private const string IdlePolicy = "5";  // SCHED_IDLE
 
     /// <summary>Empty where there is nothing; otherwise what.</summary>
-    internal static string Describe(int pid)
+    /// <param name="pid">The target.</param>
+    /// <param name="hasOwnIdlePolicies">Whether it gives threads the lowest priority itself.</param>
+    internal static string Describe(int pid, bool hasOwnIdlePolicies)
     {
         List<string> left = [];
         foreach (int tid in Proc.Tasks(pid))
@@ -31,7 +33,7 @@ internal static class Leftovers
                 left.Add($"thread {tid} traced by {tracer}");
             }
 
-            if (stat[PolicyField] == IdlePolicy)
+            if (stat[PolicyField] == IdlePolicy && !hasOwnIdlePolicies)
             {
                 left.Add($"thread {tid} at lowest priority");
             }

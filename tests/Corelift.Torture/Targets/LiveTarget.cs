@@ -48,6 +48,9 @@ internal sealed class LiveTarget : IDisposable
 
     internal static LiveTarget Start(TargetKind kind) => new(kind);
 
+    /// <summary>Whether anything of ours is at it now.</summary>
+    internal bool HasLeftovers => Leftovers.Describe(Process.Pid, Kind.Name == "schedules").Length > 0;
+
     /// <summary>Has it look at itself.</summary>
     /// <exception cref="TestingException">It was harmed.</exception>
     internal async Task CheckAsync()
@@ -69,6 +72,13 @@ internal sealed class LiveTarget : IDisposable
     /// <summary>Compares it with how it was when it was started.</summary>
     /// <exception cref="TestingException">Something is left; the message lists it.</exception>
     internal async Task AssertAsBeforeAsync(TimeSpan bound)
+    {
+        Freeze(false); // a frozen thread that had to put its mask back does so only now
+        await CompareAsync(bound);
+        Freeze(true);
+    }
+
+    private async Task CompareAsync(TimeSpan bound)
     {
         if (_baseline is not null)
         {
@@ -135,7 +145,7 @@ internal sealed class LiveTarget : IDisposable
     private async Task AssertNothingLeftAsync(TimeSpan bound)
     {
         string left = string.Empty;
-        await Wait.UntilAsync(() => Task.FromResult((left = Leftovers.Describe(Process.Pid)).Length == 0), bound, () => $"target {Process.Pid} ({Kind.Name}) free of: {left}");
+        await Wait.UntilAsync(() => Task.FromResult((left = Leftovers.Describe(Process.Pid, Kind.Name == "schedules")).Length == 0), bound, () => $"target {Process.Pid} ({Kind.Name}) free of: {left}");
     }
 
     private void Freeze(bool freezes)
