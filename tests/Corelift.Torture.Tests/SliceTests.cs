@@ -23,7 +23,10 @@ public sealed class SliceTests(ITestOutputHelper output)
     {
         Tally tally = await RunAsync(new TortureOptions
         {
-            Seed = Seed, Duration = TimeSpan.FromSeconds(8), MaxCases = 60, Only = ["blocking", "canary", "rseq", "vectors", session, "worker-syscall"],
+            Seed = Seed,
+            Duration = TimeSpan.FromSeconds(8),
+            MaxCases = 60,
+            Only = ["blocking", "canary", "rseq", "vectors", session, "worker-syscall"],
         });
         Assert.True(tally.Kills > 3, $"only {tally.Kills} kills came in time");
     }
