@@ -89,10 +89,13 @@ internal sealed class CaseRunner(Workplace place)
         await Wait.UntilAsync(() => !place.Journals.Any(), s_bound, $"empty journals; there are {string.Join(' ', place.Journals)}");
     }
 
-    /// <summary>Processes that run the target's program and are no target.</summary>
+    /// <summary>Processes that run the target's program and are no target, of this run or of another: those have a shell as their parent.</summary>
     private int[] Orphans(LiveTarget target) =>
         [.. Proc.Named(Path.GetFileName(target.Process.Executable)[..Math.Min(15, Path.GetFileName(target.Process.Executable).Length)])
-            .Where(pid => Proc.State(pid) != "Z" && RunsOurs(pid, target.Process.Executable) && !place.TargetPids.Any(live => live == pid || Proc.Children(live).Contains(pid)))];
+            .Where(pid => Proc.State(pid) != "Z" && RunsOurs(pid, target.Process.Executable) && !IsChildOfShell(pid) && !place.TargetPids.Any(live => live == pid || Proc.Children(live).Contains(pid)))];
+
+    private static bool IsChildOfShell(int pid) => Proc.Stat($"/proc/{pid}/stat") is { Length: > 1 } stat
+        && Proc.Status(int.Parse(stat[1], System.Globalization.CultureInfo.InvariantCulture), "Name") is "sh" or "unshare" or "dash" or "bash";
 
     private static bool RunsOurs(int pid, string program)
     {

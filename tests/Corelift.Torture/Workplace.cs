@@ -52,6 +52,11 @@ internal sealed class Workplace : IAsyncDisposable
     /// <summary>A target of a kind; after a number of cases it has to pass its last check, and a new one is started.</summary>
     internal async Task<LiveTarget> TargetAsync(TargetKind kind)
     {
+        foreach (LiveTarget busy in _targets.Values.Where(other => other.Kind.IsBusy && other.Kind != kind).ToArray())
+        {
+            await EndTargetAsync(busy.Kind);
+        }
+
         if (_targets.TryGetValue(kind.Name, out LiveTarget? target) && (!target.IsAlive || target.Cases >= MostCases))
         {
             await EndTargetAsync(kind);

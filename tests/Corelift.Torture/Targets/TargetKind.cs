@@ -14,6 +14,9 @@ internal sealed record TargetKind(string Name, string Tracee, params string[] Ar
     /// </summary>
     internal bool IsStill { get; init; } = true;
 
+    /// <summary>Whether it takes all the CPU that it gets: it is ended when another one's turn comes.</summary>
+    internal bool IsBusy { get; init; }
+
     /// <summary>Whether its memory stays what the words of tracees say, so that a core can be compared.</summary>
     internal bool HasModel { get; init; }
 
