@@ -3,7 +3,7 @@ using Corelift.Torture.Targets;
 namespace Corelift.Torture.Tests;
 
 /// <summary>Each target of the corpus in each session, with nothing done to it: a core or a clear refusal, and no harm.</summary>
-public sealed class CorpusTests : IAsyncLifetime
+public sealed class CorpusTests(CorpusTests.OneAgent agent) : IClassFixture<CorpusTests.OneAgent>
 {
     // What cannot be had of them, and has to be said with its reason.
     private static readonly Dictionary<(string Target, string Session), string> s_refusals = new()
@@ -25,18 +25,12 @@ public sealed class CorpusTests : IAsyncLifetime
         [("vforker", "stop")] = "STOP_BUDGET",
     };
 
-    private Workplace Place { get; } = new();
-
     public static TheoryData<string> Targets => [.. TargetList.All.Select(kind => kind.Name)];
-
-    public Task InitializeAsync() => Task.CompletedTask;
-
-    public async Task DisposeAsync() => await Place.DisposeAsync();
 
     [Theory, MemberData(nameof(Targets))]
     public async Task Left_alone_it_has_a_core_or_a_reason_why_not(string target)
     {
-        CaseRunner runner = new(Place);
+        CaseRunner runner = new(agent.Place);
         foreach (Session session in Enum.GetValues<Session>())
         {
             TortureCase torture = new(2 * (int)session, TargetList.Named(target), session, Fault.None, 0, null);
@@ -48,6 +42,20 @@ public sealed class CorpusTests : IAsyncLifetime
             }
         }
 
-        await Place.EndAsync();
+        await agent.Place.EndTargetAsync(TargetList.Named(target));
+    }
+
+    /// <summary>What all tests of the class share.</summary>
+    public sealed class OneAgent : IAsyncLifetime
+    {
+        internal Workplace Place { get; } = new();
+
+        public Task InitializeAsync() => Task.CompletedTask;
+
+        public async Task DisposeAsync()
+        {
+            await Place.EndAsync();
+            await Place.DisposeAsync();
+        }
     }
 }

@@ -13,7 +13,7 @@ public sealed class KillpointTests
         SessionLength length = await place.LengthAsync(torture);
         Assert.InRange(length.Syscalls, 100, 100_000);
 
-        CaseReport report = await new CaseRunner(place).RunAsync(torture with { Moment = length.Syscalls / 2 });
+        CaseReport report = await new CaseRunner(place).RunAsync(torture with { Moment = 200 }); // long before it hands anything over
         Assert.Null(report.Failure);
         Assert.True(report.Inflicted!.WasInTime);
         Assert.Equal("WORKER_LOST", report.Inflicted.Outcome.Reason);
