@@ -26,6 +26,8 @@ public sealed class ProjectGraphTests
         ["Corelift.Benchmarks"] = ["Corelift.Testing", "Corelift.Contracts"],
         ["Corelift.EndToEnd.Tests"] = ["Corelift.Testing", "Corelift.Contracts"],
         ["Corelift.Packaging.Tests"] = ["Corelift.Testing"],
+        ["Corelift.Torture"] = ["Corelift.Testing", "Corelift.Contracts"],
+        ["Corelift.Torture.Tests"] = ["Corelift.Torture", "Corelift.Testing", "Corelift.Contracts"],
         ["Corelift.Structure.Tests"] = [],
     };
 

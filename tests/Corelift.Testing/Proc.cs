@@ -22,6 +22,9 @@ public static class Proc
     /// <summary>Sends SIGKILL; nothing where it has ended already.</summary>
     public static void Kill(int pid) => _ = pid > 0 ? Native.Kill(pid, Native.SigKill) : 0;
 
+    /// <summary>Sends a signal; nothing where it has ended already.</summary>
+    public static void Signal(int pid, int signal) => _ = pid > 0 ? Native.Kill(pid, signal) : 0;
+
     /// <summary>One field of a task's status; null where the task or the field is not there.</summary>
     public static string? Status(int pid, string key, int? tid = null)
     {
@@ -59,6 +62,14 @@ public static class Proc
         string parent = pid.ToString(CultureInfo.InvariantCulture);
         return [.. Numbers("/proc").Where(other => Stat($"/proc/{other}/stat") is { Length: > 1 } fields && fields[1] == parent)];
     }
+
+    /// <summary>The same as <see cref="Children"/>, and quicker: no other process is asked (a kernel with CONFIG_PROC_CHILDREN).</summary>
+    public static int[] OwnChildren(int pid) => File.Exists("/proc/thread-self/children")
+        ? [
+            .. Tasks(pid).SelectMany(tid => Lines($"/proc/{pid}/task/{tid}/children"))
+                .SelectMany(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)).Select(word => int.Parse(word, CultureInfo.InvariantCulture)).Order(),
+        ]
+        : Children(pid);
 
     /// <summary>Children, their children, and so on.</summary>
     public static int[] Descendants(int pid) => [.. Children(pid).SelectMany(child => Descendants(child).Prepend(child))];

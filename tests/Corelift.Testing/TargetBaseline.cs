@@ -57,7 +57,7 @@ public sealed partial class TargetBaseline
             facts[field] = Proc.Status(pid, field) ?? "";
         }
 
-        foreach (int child in Proc.Children(pid))
+        foreach (int child in Proc.OwnChildren(pid))
         {
             facts[$"child {child}"] = "there"; // a zombie without exit signal is one, too
         }

@@ -17,13 +17,19 @@ static bool guarded_command(const char *line)
     return true;
 }
 
-static inline void guarded_serve(void)
+/* For a program that has more to say than guarded_command. */
+static inline void guarded_serve_with(tracee_command command)
 {
     static char range_text[2048], sleeper_text[4096];
     ranges_print(range_text, sizeof range_text);
     sleepers_print(sleeper_text, sizeof sleeper_text);
     tracee_ready("%s%s", range_text, sleeper_text);
-    tracee_serve(guarded_command);
+    tracee_serve(command);
+}
+
+static inline void guarded_serve(void)
+{
+    guarded_serve_with(guarded_command);
 }
 
 #endif

@@ -91,9 +91,9 @@ internal static class CapturePlanner
     /// <summary>Why a fork image must not be made of this target, or null.</summary>
     internal static string? ForkHazard(TargetFacts facts)
     {
-        if (facts.Status.SeccompMode > 0)
+        if (facts.NoCallsBecause is { } reason)
         {
-            return "the target is under seccomp: its filter may answer an injected call by killing it";
+            return reason;
         }
 
         if (facts.Vmas.Any(v => (v.Flags & VmaKernelFlags.HugeTlb) != 0 && !v.Vma.IsShared))

@@ -16,9 +16,9 @@ internal static class PrecopyHazards
     /// <summary>Why strategy precopy must not be used, or null.</summary>
     internal static string? Find(TargetFacts facts)
     {
-        if (facts.Status.SeccompMode > 0)
+        if (facts.NoCallsBecause is { } reason)
         {
-            return "the target is under seccomp: its filter may answer an injected call by killing it";
+            return reason;
         }
 
         if (facts.Status.ThreadFeatures.Contains("shstk", StringComparison.Ordinal))

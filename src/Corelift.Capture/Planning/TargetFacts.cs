@@ -44,6 +44,13 @@ internal sealed class TargetFacts
         return readable;
     }
 
+    /// <summary>Why nothing may be called in it, whatever the call; null where that is possible.</summary>
+    internal string? NoCallsBecause => Status.SeccompMode > 0 ? "the target is under seccomp: its filter may answer an injected call by killing it"
+        : IsFrozen ? "the target's cgroup is frozen: what it is made to call would run once it is thawed, when nobody waits for it any more"
+        : null;
+
+    private bool IsFrozen { get; init; }
+
     internal uint CoredumpFilter { get; private init; } = UsualFilter;
 
     internal bool IsCoreClr { get; private init; }
@@ -102,6 +109,7 @@ internal sealed class TargetFacts
                 IsCoreClr = vmas.Any(v => v.Vma.Name.EndsWith("/libcoreclr.so", StringComparison.Ordinal)),
                 CanOpenMem = source.CanOpenMemory(),
                 TasksLeft = CgroupHeadroom.ReadTasks(source),
+                IsFrozen = ReadFrozen(directory, source.Tid),
             };
         }
         catch (SyscallException failure) when (failure.IsTaskGone)
@@ -185,6 +193,22 @@ internal sealed class TargetFacts
         }
 
         throw new CaptureException(CaptureFailure.TargetExited, $"process {directory.Pid} ended while it was looked at");
+    }
+
+    /// <summary>Whether a task waits in a freezer: that of the unified hierarchy, or that of version 1, where it is in state D.</summary>
+    private static bool ReadFrozen(ProcessDirectory directory, int tid)
+    {
+        using var buffer = new ProcfsBuffer();
+        try
+        {
+            // A task that job control has stopped waits at the same place, in state T.
+            return directory.ReadTaskStat(tid, buffer).State is 'S' or 'D'
+                && directory.ReadWaitChannel(tid, buffer) is "get_signal" or "do_freezer_trap" or "__refrigerator";
+        }
+        catch (SyscallException failure) when (failure.IsDenied)
+        {
+            return false;
+        }
     }
 
     private static uint ReadFilter(ProcessDirectory directory)

@@ -292,7 +292,12 @@ public sealed partial class SnapshotReader : IDisposable
         ? new MemoryPart(start, default, end - start, HoleCause.Dropped)
         : throw Gone();
 
-    private CaptureException Gone() => new(
+    private CaptureException Gone() => _sources.Guard?.HasLostWorker() == true
+        ? new CaptureException(
+            CaptureFailure.WorkerLost, "the worker that held the snapshot's image ended unexpectedly while that was being read, and the process runs: see the agent's log, and try again")
+        : GoneByItself();
+
+    private CaptureException GoneByItself() => new(
         _sources.IsLease ? CaptureFailure.LeaseEnded : CaptureFailure.TargetExited,
         _sources.IsLease
             ? "the target was resumed, or ended, while its memory was being read: keep the lease alive, or raise the stop budget"

@@ -13,6 +13,7 @@ internal sealed class ImageGuard : IDisposable
 {
     private const ulong GiveBackBytes = 16UL << 20;
     private const ulong FloorBytes = 32UL << 20;
+    private static readonly TimeSpan s_patienceWithWorker = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(50);
 
     private readonly WorkerConnection _worker;
@@ -48,6 +49,12 @@ internal sealed class ImageGuard : IDisposable
             _heldFrom = upTo;
         }
     }
+
+    /// <summary>
+    /// Of an image that has gone: whether its worker has, too. The image dies first, and word of the worker's end comes a moment
+    /// later.
+    /// </summary>
+    internal bool HasLostWorker() => _worker.Ended.Wait(s_patienceWithWorker);
 
     public void Dispose() => _timer.Dispose();
 

@@ -31,6 +31,11 @@ internal static class BriefStop
         Permission? permission = null)
     {
         stoppedNanoseconds = 0;
+        if (facts.NoCallsBecause is { } reason)
+        {
+            return reason;
+        }
+
         if (RemoteCodeFinder.Find(facts.Directory, facts.Vmas.ConvertAll(v => v.Vma), out RemoteCode code) is { } refusal)
         {
             return refusal;

@@ -14,15 +14,17 @@ internal static class HoldTask
         using StoppedTarget target = StoppedTarget.Prepare(request, clock, replies);
         using SharedBuffer window = SharedBuffer.Create("corelift-window", WindowBytes);
         target.Stop(request.StopBudgetNanoseconds);
+        long stopped;
         try
         {
             Hold(request, target, window, replies, clock);
         }
         finally
         {
-            long stopped = target.Resume();
-            replies.Released(stopped);
+            stopped = target.Resume();
         }
+
+        replies.Released(stopped); // a failure is told as one, and not as the end of a stop that there was not
     }
 
     private static void Hold(WorkerRequest request, StoppedTarget target, SharedBuffer window, WorkerReplies replies, WorkerClock clock)

@@ -69,9 +69,7 @@ internal sealed partial class StoppedTarget : IDisposable
         ProcessDirectory directory = TargetFacts.Open(new ProcessRef(request.Pid, request.StartTimeTicks));
         var target = new StoppedTarget(directory, TargetFacts.Read(directory), request, clock, replies);
         TargetFacts facts = target.Facts;
-        target.NoCallsBecause = facts.Status.SeccompMode > 0
-            ? "the target is under seccomp"
-            : RemoteCodeFinder.Find(facts.Directory, facts.Vmas.ConvertAll(v => v.Vma), out target._code);
+        target.NoCallsBecause = facts.NoCallsBecause ?? RemoteCodeFinder.Find(facts.Directory, facts.Vmas.ConvertAll(v => v.Vma), out target._code);
         return target;
     }
 

@@ -1,7 +1,6 @@
 using System.Text;
 using Corelift.Linux.Interop;
 using Corelift.Linux.Memory;
-using Corelift.Linux.Processes;
 
 namespace Corelift.Linux.Ptrace;
 
@@ -177,7 +176,7 @@ internal sealed class RemoteCaller
         for (int syscallStops = 0; syscallStops < 2;)
         {
             RemoteCallException.ThrowIfFailed(PtraceCalls.ContinueToSyscall(tid, 0), "ptrace(PTRACE_SYSCALL)", tid);
-            PtraceStop stop = WaitFor(tid, deadline);
+            PtraceStop stop = RemoteWait.ForOrTakeBack(tid, deadline);
             if (stop.Kind == PtraceStopKind.Syscall)
             {
                 syscallStops++;
@@ -196,33 +195,10 @@ internal sealed class RemoteCaller
     {
         RemoteCallException.ThrowIfFailed(PtraceCalls.GetEventMessage(tid, out ulong message), "ptrace(PTRACE_GETEVENTMSG)", tid);
         int child = (int)message;
-        _ = WaitFor(child, deadline);
+        _ = RemoteWait.For(child, deadline);
         RemoteCallException.ThrowIfFailed(
             PtraceCalls.SetOptions(child, PtraceOptions.ExitKill | PtraceOptions.TraceSysGood), "ptrace(PTRACE_SETOPTIONS)", child);
         return child;
-    }
-
-    internal static PtraceStop WaitFor(int tid, long deadline)
-    {
-        long started = MonotonicClock.Nanoseconds;
-        for (int attempts = 0; ; attempts++)
-        {
-            if (PtraceCalls.TryWait(tid, out PtraceStop stop, out Errno errno))
-            {
-                return stop.IsStopped ? stop : throw new RemoteCallException("wait4", tid, Errno.NoSuchTask);
-            }
-
-            RemoteCallException.ThrowIfFailed(errno, "wait4", tid);
-            if (MonotonicClock.Nanoseconds > deadline)
-            {
-                throw new RemoteCallException("wait4", tid, Errno.TimedOut);
-            }
-
-            if (attempts > 8)
-            {
-                MonotonicClock.RelaxSince(started);
-            }
-        }
     }
 
     /// <summary>The task that a call disturbs least, or -1. Each of the ranks is asked for the first that can be used.</summary>

@@ -1,4 +1,4 @@
-using Corelift.Linux.Interop;
+using System.Runtime.InteropServices;
 using Corelift.Linux.Processes;
 
 namespace Corelift.Linux.Ptrace;
@@ -188,7 +188,7 @@ public sealed partial class TraceSession
         return pending;
     }
 
-    private static bool TryTakeStop(ref Tracee tracee, out bool execed)
+    private bool TryTakeStop(ref Tracee tracee, out bool execed)
     {
         execed = false;
         if (!PtraceCalls.TryWait(tracee.Tid, out PtraceStop stop, out Errno errno))
@@ -213,7 +213,22 @@ public sealed partial class TraceSession
         tracee.Kind = stop.Kind;
         tracee.Signal = stop.Signal;
         tracee.StoppedAt = MonotonicClock.Nanoseconds;
+        PrepareCall(ref tracee);
         return true;
+    }
+
+    /// <summary>
+    /// At once, and not only when all have stopped: until it is done, our death would leave the task's call with EINTR.
+    /// </summary>
+    private void PrepareCall(ref Tracee tracee)
+    {
+        if (tracee.State == TraceeState.Stopped
+            && PtraceCalls.GetRegisters(tracee.Tid, out tracee.Registers) == Errno.None
+            && PtraceCalls.GetSignalMask(tracee.Tid, out tracee.Blocked) == Errno.None)
+        {
+            tracee.HasRegisters = true;
+            _calls.Prepare(ref tracee);
+        }
     }
 
     private void ReadShare(int member)
@@ -231,27 +246,27 @@ public sealed partial class TraceSession
 
     private unsafe bool TryRead(int index, ThreadRecords records, ref Tracee tracee, out TraceOutcome outcome)
     {
-        int generalLength = ThreadRecords.GeneralBytes;
         int xstateLength = records.MaxXStateBytes;
-        Errno errno;
         bool hasSigInfo;
-        fixed (byte* general = records.GeneralBuffer(index), xstate = records.XStateBuffer(index), sigInfo = records.SigInfoBuffer(index))
+        if (!tracee.HasRegisters)
         {
-            errno = PtraceCalls.GetRegisterSet(tracee.Tid, NoteType.PrStatus, general, ref generalLength);
-            if (errno != Errno.None || generalLength != ThreadRecords.GeneralBytes)
-            {
-                outcome = errno == Errno.NoSuchTask ? TraceOutcome.TargetExited : TraceOutcome.UnsupportedArchitecture;
-                return false;
-            }
+            PrepareCall(ref tracee);
+        }
 
-            tracee.Registers = *(UserRegs*)general;
+        if (!tracee.HasRegisters)
+        {
+            outcome = PtraceCalls.GetRegisters(tracee.Tid, out _) == Errno.NoSuchTask ? TraceOutcome.TargetExited : TraceOutcome.UnsupportedArchitecture;
+            return false;
+        }
+
+        // Not asked for again: who makes a call again has others by now.
+        MemoryMarshal.Write(records.GeneralBuffer(index), in tracee.Registers);
+        fixed (byte* xstate = records.XStateBuffer(index), sigInfo = records.SigInfoBuffer(index))
+        {
             _ = PtraceCalls.GetRegisterSet(tracee.Tid, NoteType.X86XState, xstate, ref xstateLength);
-            _ = PtraceCalls.GetSignalMask(tracee.Tid, out tracee.Blocked);
             hasSigInfo = PtraceCalls.GetSignalInfo(tracee.Tid, sigInfo) == Errno.None;
         }
 
-        tracee.HasRegisters = true;
-        _calls.Prepare(ref tracee);
         if (tracee.Kind == PtraceStopKind.Interrupted && (tracee.IsHeld || InterruptedCall.IsInside(tracee.Registers)))
         {
             tracee.StoppedAt = Math.Min(tracee.StoppedAt, tracee.InterruptedAt);

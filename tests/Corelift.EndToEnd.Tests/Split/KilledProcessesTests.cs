@@ -63,6 +63,32 @@ public sealed class KilledProcessesTests : IDisposable
         await target.CheckAsync();
     }
 
+    [Fact]
+    public async Task A_worker_that_was_lost_with_its_image_is_said_to_be_lost()
+    {
+        await using SplitAgent agent = new();
+        await StartAsync(agent);
+        using LiveProcess target = LiveProcess.Start("canary", "--mib", "128", "--threads", "2");
+        using GrpcChannel channel = UnixChannel.Connect(agent.SocketPath);
+        using AsyncServerStreamingCall<CaptureResponse> capture =
+            new SnapshotService.SnapshotServiceClient(channel).Capture(CaptureStream.Request(target, Strategy.Fork));
+        for (int i = 0; i < 6; i++)
+        {
+            Assert.True(await capture.ResponseStream.MoveNext(CancellationToken.None));
+        }
+
+        await KillAsync(agent, "worker");
+        await RpcAssert.FailsWithReasonAsync(
+            async () =>
+            {
+                while (await capture.ResponseStream.MoveNext(CancellationToken.None))
+                {
+                }
+            },
+            StatusCode.Unavailable, "WORKER_LOST");
+        await target.CheckAsync();
+    }
+
     [Theory]
     [InlineData("front end")]
     [InlineData("supervisor")]
