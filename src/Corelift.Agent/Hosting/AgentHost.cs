@@ -157,6 +157,8 @@ internal static class AgentHost
         SpoolBytes = options.SpoolBytes,
         SpoolDirectory = options.SpoolDirectory,
         MaxCaptures = options.MaxCaptures,
+        MaxCaptureTime = options.MaxCaptureTime,
+        Limits = options.Limits,
         CanTrackWrites = features is { WriteProtectAsync: FeatureState.Present, PagemapScan: FeatureState.Present },
     };
 
@@ -177,16 +179,16 @@ internal static class AgentHost
         builder.Services.AddSingleton<IMemoryPoolFactory<byte>, BlockPoolFactory>();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
-            ServerLimits.Apply(kestrel);
+            ServerLimits.Apply(kestrel, options.Connections);
             kestrel.ListenForMetrics(options.Telemetry.MetricsListen);
             foreach (ListenAddress address in options.Listen)
             {
-                Listen(kestrel, address, policy);
+                Listen(kestrel, address, policy, options.Connections);
             }
         });
     }
 
-    private static void Listen(KestrelServerOptions kestrel, ListenAddress address, PeerPolicy policy)
+    private static void Listen(KestrelServerOptions kestrel, ListenAddress address, PeerPolicy policy, ConnectionLimits connections)
     {
         if (address.Path is not null)
         {
@@ -205,7 +207,7 @@ internal static class AgentHost
                 listen.Protocols = HttpProtocols.Http2;
                 if (address.IsTls)
                 {
-                    listen.UseTlsDoor(kestrel.ApplicationServices.GetRequiredService<TlsDoor>());
+                    listen.UseTlsDoor(kestrel.ApplicationServices.GetRequiredService<TlsDoor>(), connections.MaxTlsConnections);
                 }
                 else
                 {

@@ -4,6 +4,7 @@ using System.Collections.Concurrent;
 using System.IO.Pipelines;
 using System.Net.Sockets;
 using Corelift.Agent.Access;
+using Corelift.Agent.Hosting;
 using Corelift.Linux;
 using Corelift.Linux.Processes;
 using Grpc.Core;
@@ -20,12 +21,13 @@ namespace Corelift.Agent.Local;
 /// message: a token of 16 bytes, length and number of the slots (32 bits each, little-endian), and the ring's descriptor
 /// (SCM_RIGHTS, unix(7)). From then on each byte from the client frees a slot. The ring lives as long as the connection.
 /// </summary>
-internal sealed class MemoryRings
+internal sealed class MemoryRings(AgentOptions options)
 {
     /// <summary>Metadata entry of Capture that names a ring.</summary>
     internal const string Header = "corelift-memory-ring";
 
     private const int MostRings = 32;
+    private static readonly TimeSpan s_untilFirstWords = TimeSpan.FromSeconds(5); // as for a TLS handshake
     private static readonly TimeSpan s_untilClaimed = TimeSpan.FromSeconds(10);
 
     private readonly ConcurrentDictionary<string, MemoryRing> _unclaimed = new(StringComparer.Ordinal);
@@ -45,26 +47,42 @@ internal sealed class MemoryRings
             : null;
 
     /// <summary>Takes connections that ask for a ring out of the ones that speak HTTP/2. After the peer is known.</summary>
-    internal void TakeFrom(ListenOptions options) =>
-        options.Use(next => async connection =>
+    internal void TakeFrom(ListenOptions listen) =>
+        listen.Use(next => async connection =>
         {
-            if (await BeginsWithPrefaceAsync(connection))
+            switch (await BeginsWithPrefaceAsync(connection))
             {
-                await ServeAsync(connection);
-            }
-            else
-            {
-                await next(connection);
+                case true:
+                    await ServeAsync(connection);
+                    break;
+                case false:
+                    await next(connection);
+                    break;
+                default:
+                    connection.Abort(); // it says nothing, and takes a connection from those who would
+                    break;
             }
         });
 
     /// <summary>Looks at the first bytes, and leaves them there unless they are the preface.</summary>
-    private static async Task<bool> BeginsWithPrefaceAsync(ConnectionContext connection)
+    /// <returns>Null where they do not come.</returns>
+    private static async Task<bool?> BeginsWithPrefaceAsync(ConnectionContext connection)
     {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(connection.ConnectionClosed);
+        patience.CancelAfter(s_untilFirstWords);
         PipeReader input = connection.Transport.Input;
         while (true)
         {
-            ReadResult read = await input.ReadAsync(connection.ConnectionClosed);
+            ReadResult read;
+            try
+            {
+                read = await input.ReadAsync(patience.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                return null;
+            }
+
             ReadOnlySequence<byte> start = read.Buffer.Slice(0, Math.Min(read.Buffer.Length, Preface.Length));
             bool fits = start.ToArray().AsSpan().SequenceEqual(Preface[..(int)start.Length]);
             if (fits && start.Length == Preface.Length)
@@ -99,7 +117,7 @@ internal sealed class MemoryRings
                 return;
             }
 
-            using var ring = new MemoryRing(access.Peer.Uid);
+            using var ring = new MemoryRing(access.Peer.Uid, options.Connections.MaxStall);
             _unclaimed[ring.Token] = ring;
             try
             {

@@ -80,8 +80,12 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         await operation.RunAsync(async () =>
         {
             using SealedStreamWriter? seal = SealedStreamWriter.For(recipients, stream);
-            await CaptureAsync(operation, lease?.Lease, wanted, compression, ring, seal ?? stream, began, context.CancellationToken);
-            await (seal?.CompleteAsync(context.CancellationToken) ?? Task.CompletedTask);
+            using var time = new CaptureTime(_engine.Options.MaxCaptureTime, context.CancellationToken);
+            await time.KeepAsync(async cancellationToken =>
+            {
+                await CaptureAsync(operation, lease?.Lease, wanted, compression, ring, seal ?? stream, began, cancellationToken);
+                await (seal?.CompleteAsync(cancellationToken) ?? Task.CompletedTask);
+            });
         });
     }
 

@@ -8,7 +8,7 @@ namespace Corelift.Fuzz.Engine;
 /// Which branches an input took, and how often: the counters that instrumented code raises (those of afl), and what all inputs so
 /// far have shown together. Code that is not instrumented shows nothing.
 /// </summary>
-internal sealed unsafe class CoverageMap : IDisposable
+internal sealed unsafe class CoverageMap
 {
     private const int Size = 1 << 16;
 
@@ -19,6 +19,7 @@ internal sealed unsafe class CoverageMap : IDisposable
     private readonly byte* _counts = (byte*)NativeMemory.AllocZeroed(Size);
     private readonly byte[] _seen = new byte[Size];
 
+    // The counters are never freed: a thread of an input may outlive it.
     internal CoverageMap() => Trace.SharedMem = _counts;
 
     /// <summary>Branches that were taken at all.</summary>
@@ -46,9 +47,6 @@ internal sealed unsafe class CoverageMap : IDisposable
 
         return found;
     }
-
-
-    public void Dispose() => Trace.SharedMem = null; // the counters stay: a thread of the input before may still run
 
     private int TakeWord(int start)
     {

@@ -10,7 +10,7 @@ internal static class Distillation
     /// <returns>Number of files added.</returns>
     internal static int Run(FuzzTarget target, Folders folders)
     {
-        using CoverageMap map = new();
+        CoverageMap map = new();
         using InputRunner runner = new(target, TimeSpan.FromSeconds(30), finding => throw new InvalidOperationException(finding.Text));
         (string Name, byte[] Input)[] corpus = [.. folders.ReadCorpus()];
         int files = corpus.Length;

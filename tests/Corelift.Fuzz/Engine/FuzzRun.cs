@@ -92,7 +92,6 @@ internal sealed class FuzzRun : IDisposable
     {
         _runner.Dispose();
         _current.Dispose();
-        _map.Dispose();
     }
 
     /// <returns>How much the input showed that was new.</returns>

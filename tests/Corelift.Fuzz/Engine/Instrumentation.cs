@@ -13,7 +13,7 @@ internal static class Instrumentation
     {
         foreach (string name in s_assemblies)
         {
-            int types = Fuzzer.Instrument(Path.Combine(folder, name), static _ => true).Count();
+            int types = Fuzzer.Instrument(Path.Combine(folder, name), static _ => true, Options.Value).Count();
             Console.WriteLine($"{name}: {types} types");
         }
 

@@ -48,7 +48,7 @@ internal sealed class CoreTarget : IFuzzTarget
     {
         foreach (ProgramHeader header in core.ProgramHeaders.Take(16))
         {
-            Try(core, header, static (file, place) => file.Read(place.VirtualAddress, new byte[64]));
+            Try(core, header, static (file, place) => file.Read(place.Address, new byte[64]));
         }
 
         Try(core, 0, static (file, _) => file.ReadThreads().Count);

@@ -1,4 +1,3 @@
-using Corelift.Capture;
 using Corelift.Capture.Supervision;
 using Corelift.Capture.Worker;
 using Corelift.Fuzz.Engine;

@@ -1,6 +1,5 @@
 using System.Buffers.Text;
 using System.Text;
-using Corelift.Agent.Access;
 using Corelift.Agent.Access.Tokens;
 using Corelift.Agent.Kubernetes;
 using Corelift.Fuzz.Engine;
