@@ -17,6 +17,7 @@ internal static class Program
 
     internal static int Main(string[] arguments)
     {
+        CoverageMap.Attach();
         switch (arguments)
         {
             case ["list"]:
@@ -49,7 +50,6 @@ internal static class Program
     private static int Replay(FuzzTarget target, string[] paths)
     {
         int found = 0;
-        _ = new CoverageMap(); // what instrumented code counts in
         using InputRunner runner = new(target, TimeSpan.FromSeconds(30), finding => Environment.FailFast(finding.Text));
         foreach (string path in paths)
         {

@@ -16,19 +16,20 @@ internal sealed unsafe class CoverageMap
     private static readonly byte[] s_classes =
         [.. Enumerable.Range(0, 256).Select(count => (byte)(count < 4 ? (1 << count) >> 1 : 1 << Math.Min(7, BitOperations.Log2((uint)count) + 1)))];
 
-    private readonly byte* _counts = (byte*)NativeMemory.AllocZeroed(Size);
+    // Never freed: a thread of an input may outlive it.
+    private static readonly byte* s_counts = (byte*)NativeMemory.AllocZeroed(Size);
     private readonly byte[] _seen = new byte[Size];
-
-    // The counters are never freed: a thread of an input may outlive it.
-    internal CoverageMap() => Trace.SharedMem = _counts;
 
     /// <summary>Branches that were taken at all.</summary>
     internal int Branches { get; private set; }
 
+    /// <summary>Gives instrumented code its counters. Before any of it runs: it writes to them without asking.</summary>
+    internal static void Attach() => Trace.SharedMem = s_counts;
+
     /// <summary>Forgets the counts of the input before.</summary>
     internal void Begin()
     {
-        new Span<byte>(_counts, Size).Clear();
+        new Span<byte>(s_counts, Size).Clear();
         Trace.PrevLocation = 0;
     }
 
@@ -36,7 +37,7 @@ internal sealed unsafe class CoverageMap
     internal int Take()
     {
         int found = 0;
-        ReadOnlySpan<ulong> words = MemoryMarshal.Cast<byte, ulong>(new ReadOnlySpan<byte>(_counts, Size));
+        ReadOnlySpan<ulong> words = MemoryMarshal.Cast<byte, ulong>(new ReadOnlySpan<byte>(s_counts, Size));
         for (int i = 0; i < words.Length; i++)
         {
             if (words[i] != 0)
@@ -53,7 +54,7 @@ internal sealed unsafe class CoverageMap
         int found = 0;
         for (int i = start; i < start + sizeof(ulong); i++)
         {
-            byte kind = s_classes[_counts[i]];
+            byte kind = s_classes[s_counts[i]];
             if ((kind & ~_seen[i]) != 0)
             {
                 Branches += _seen[i] == 0 ? 1 : 0;

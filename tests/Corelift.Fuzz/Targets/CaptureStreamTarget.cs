@@ -86,7 +86,7 @@ internal sealed class CaptureStreamTarget : IFuzzTarget
             throw new InvalidOperationException($"a file of {file.Length} bytes, not of {result.FileLengthBytes}");
         }
 
-        CoreVerification verification = CoreVerifier.Verify(file);
+        CoreVerification verification = CoreVerifier.Verify(file.ToSeekable());
         CoreFinding? error = verification.Findings.FirstOrDefault(finding => finding.Severity == CoreFindingSeverity.Error);
         if (error is not null)
         {

@@ -24,6 +24,18 @@ internal sealed class SparseStream(bool canSeek) : Stream
         set => _position = value is >= 0 and <= LargestBytes ? value : throw new IOException("beyond the largest file");
     }
 
+    /// <summary>What was written, for a reader.</summary>
+    internal SparseStream ToSeekable()
+    {
+        SparseStream copy = new(canSeek: true) { _length = _length };
+        foreach ((long block, byte[] bytes) in _blocks)
+        {
+            copy._blocks[block] = bytes;
+        }
+
+        return copy;
+    }
+
     public override void Flush()
     {
     }
