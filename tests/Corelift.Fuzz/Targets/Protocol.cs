@@ -13,7 +13,7 @@ internal static class Protocol
         where T : unmanaged => WorkerMessage.ToBytes(ref message).ToArray();
 
     internal static byte[] Join(params IEnumerable<byte[]> messages) =>
-        [.. messages.SelectMany(message => (byte[])[(byte)message.Length, (byte)(message.Length >> 8), .. message])];
+        [.. messages.SelectMany(message => (byte[])[.. BitConverter.GetBytes((ushort)message.Length), .. message])];
 
     internal static List<byte[]> Cut(ReadOnlySpan<byte> input)
     {
