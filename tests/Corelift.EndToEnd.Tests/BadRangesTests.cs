@@ -88,6 +88,6 @@ public sealed class BadRangesTests : AgentTest
         ControlService.ControlServiceClient control = new(channel);
         await RpcAssert.FailsWithReasonAsync(async () => await control.ResumeAsync(new ResumeRequest { LeaseId = lease }), StatusCode.NotFound, "LEASE_NOT_FOUND");
         await RpcAssert.FailsWithReasonAsync(async () => await control.KeepAliveAsync(new KeepAliveRequest { LeaseId = lease }), StatusCode.NotFound, "LEASE_NOT_FOUND");
-        await RpcAssert.FailsWithReasonAsync(() => ReadAsync(control, lease, (0, 1)), StatusCode.NotFound, "LEASE_NOT_FOUND");
+        await RpcAssert.FailsWithReasonAsync(() => ReadAsync(control, lease, (0UL, 1UL)), StatusCode.NotFound, "LEASE_NOT_FOUND");
     }
 }

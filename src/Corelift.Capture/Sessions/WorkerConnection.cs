@@ -124,7 +124,7 @@ internal sealed class WorkerConnection : IAsyncDisposable
         switch (reply.Kind)
         {
             case WorkerReplyKind.StopBegins:
-                long due = (Math.Min(reply.Value, long.MaxValue - GraceNanoseconds) + GraceNanoseconds - MonotonicClock.Nanoseconds) / 1_000_000;
+                long due = (Math.Clamp(reply.Value, 0, long.MaxValue - GraceNanoseconds) + GraceNanoseconds - MonotonicClock.Nanoseconds) / 1_000_000;
                 _ = _killer.Change(Math.Clamp(due, 1, LongestTimer), Timeout.Infinite);
                 return;
             case WorkerReplyKind.StopEnds:

@@ -135,7 +135,7 @@ public sealed class RawHttp2 : IAsyncDisposable
     /// <summary>Sends preface and SETTINGS.</summary>
     /// <param name="initialWindow">How much a server may send on a stream before it is told to go on.</param>
     public Task BeginAsync(int initialWindow = 65535) =>
-        SendAsync([.. Preface.Span, .. Frame(FrameType.Settings, 0, 0, [0, 4, .. Number(initialWindow)])]);
+        SendAsync((byte[])[.. Preface.Span, .. Frame(FrameType.Settings, 0, 0, [0, 4, .. Number(initialWindow)])]);
 
     /// <summary>Sends bytes.</summary>
     public async Task SendAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation = default)
