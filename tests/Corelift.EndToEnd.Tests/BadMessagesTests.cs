@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Net;
 using System.Net.Http.Headers;
@@ -127,7 +128,12 @@ public sealed class BadMessagesTests : AgentTest
 
     private static byte[] Length(byte[] message) => Length(message.Length);
 
-    private static byte[] Length(int length) => [(byte)(length >> 24), (byte)(length >> 16), (byte)(length >> 8), (byte)length];
+    private static byte[] Length(int length)
+    {
+        byte[] bytes = new byte[4];
+        BinaryPrimitives.WriteInt32BigEndian(bytes, length);
+        return bytes;
+    }
 
     private async Task AnswersAsync()
     {

@@ -62,10 +62,12 @@ public sealed class BadRangesTests : AgentTest
     {
         AddressSpan span = target.Range("private");
         (ulong Start, ulong End)[] ranges = [(span.Start + 100, span.Start + 100), (span.Start + 5001, span.Start + 9000), (span.Start + 3, span.Start + 8192), (span.Start, span.Start + 1)];
+        byte[] whole = [.. (await ReadAsync(control, lease, (span.Start, span.Start + 16384))).SelectMany(part => part.Chunk.Data)];
+        Assert.Equal(-1, TraceeMemory.FirstDifference(whole, span.Start));
         List<ReadMemoryResponse> parts = await ReadAsync(control, lease, ranges);
         Assert.Equal(
             ranges.Sum(range => (long)(range.End - range.Start)), parts.Sum(part => part.Chunk.Data.Length));
-        Assert.All(parts, part => Assert.Equal(-1, TraceeMemory.FirstDifference(part.Chunk.Data.Span, part.Chunk.Address)));
+        Assert.All(parts, part => Assert.Equal(whole.AsSpan((int)(part.Chunk.Address - span.Start), part.Chunk.Data.Length), part.Chunk.Data.Span));
     });
 
     [Fact]

@@ -128,7 +128,7 @@ public sealed class RawHttp2 : IAsyncDisposable
     {
         byte[] frame = [0, 0, 0, (byte)type, flags, 0, 0, 0, 0, .. payload];
         BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(5), stream);
-        (frame[0], frame[1], frame[2]) = ((byte)(payload.Length >> 16), (byte)(payload.Length >> 8), (byte)payload.Length);
+        (frame[0], frame[1], frame[2]) = unchecked(((byte)(payload.Length >> 16), (byte)(payload.Length >> 8), (byte)payload.Length));
         return frame;
     }
 
