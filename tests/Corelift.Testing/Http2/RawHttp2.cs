@@ -154,7 +154,7 @@ public sealed class RawHttp2 : IAsyncDisposable
     {
         try
         {
-            foreach (byte[][] some in pieces.Chunk(256))
+            foreach (byte[][] some in pieces.Chunk(64))
             {
                 using CancellationTokenSource time = new(patience);
                 await SendAsync(some.SelectMany(piece => piece).ToArray(), time.Token);
