@@ -213,6 +213,8 @@ internal static class AgentHost
                 {
                     listen.UseNoPeerPolicy();
                 }
+
+                listen.UseFirstWords();
             });
         }
     }

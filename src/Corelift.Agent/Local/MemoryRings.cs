@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.IO.Pipelines;
@@ -27,7 +26,6 @@ internal sealed class MemoryRings(AgentOptions options)
     internal const string Header = "corelift-memory-ring";
 
     private const int MostRings = 32;
-    private static readonly TimeSpan s_untilFirstWords = TimeSpan.FromSeconds(5); // as for a TLS handshake
     private static readonly TimeSpan s_untilClaimed = TimeSpan.FromSeconds(10);
 
     private readonly ConcurrentDictionary<string, MemoryRing> _unclaimed = new(StringComparer.Ordinal);
@@ -46,60 +44,27 @@ internal sealed class MemoryRings(AgentOptions options)
             ? ring
             : null;
 
-    /// <summary>Takes connections that ask for a ring out of the ones that speak HTTP/2. After the peer is known.</summary>
+    /// <summary>Takes connections that ask for a ring out of the ones that speak HTTP/2, and closes others. After the peer is known.</summary>
     internal void TakeFrom(ListenOptions listen) =>
         listen.Use(next => async connection =>
         {
-            switch (await BeginsWithPrefaceAsync(connection))
+            byte[]? words = await FirstWords.PeekAsync(connection);
+            if (words.AsSpan().SequenceEqual(Preface))
             {
-                case true:
-                    await ServeAsync(connection);
-                    break;
-                case false:
-                    await next(connection);
-                    break;
-                default:
-                    connection.Abort(); // it says nothing, and takes a connection from those who would
-                    break;
+                PipeReader input = connection.Transport.Input;
+                ReadResult read = await input.ReadAtLeastAsync(Preface.Length);
+                input.AdvanceTo(read.Buffer.GetPosition(Preface.Length));
+                await ServeAsync(connection);
+            }
+            else if (words.AsSpan().SequenceEqual(FirstWords.Http2))
+            {
+                await next(connection);
+            }
+            else
+            {
+                connection.Abort();
             }
         });
-
-    /// <summary>Looks at the first bytes, and leaves them there unless they are the preface.</summary>
-    /// <returns>Null where they do not come.</returns>
-    private static async Task<bool?> BeginsWithPrefaceAsync(ConnectionContext connection)
-    {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(connection.ConnectionClosed);
-        patience.CancelAfter(s_untilFirstWords);
-        PipeReader input = connection.Transport.Input;
-        while (true)
-        {
-            ReadResult read;
-            try
-            {
-                read = await input.ReadAsync(patience.Token);
-            }
-            catch (OperationCanceledException)
-            {
-                return null;
-            }
-
-            ReadOnlySequence<byte> start = read.Buffer.Slice(0, Math.Min(read.Buffer.Length, Preface.Length));
-            bool fits = start.ToArray().AsSpan().SequenceEqual(Preface[..(int)start.Length]);
-            if (fits && start.Length == Preface.Length)
-            {
-                input.AdvanceTo(start.End);
-                return true;
-            }
-
-            if (!fits || read.IsCompleted)
-            {
-                input.AdvanceTo(read.Buffer.Start);
-                return false;
-            }
-
-            input.AdvanceTo(read.Buffer.Start, read.Buffer.End);
-        }
-    }
 
     private async Task ServeAsync(ConnectionContext connection)
     {
