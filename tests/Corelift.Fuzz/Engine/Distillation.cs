@@ -3,8 +3,8 @@ namespace Corelift.Fuzz.Engine;
 /// <summary>Chooses the few inputs, the shortest first, that show all that all of them show together.</summary>
 internal static class Distillation
 {
-    private const int MostFiles = 120;
-    private const int MostBytes = 160 * 1024;
+    private const int MostFiles = 60;
+    private const int MostBytes = 96 * 1024;
 
     /// <summary>Adds to the corpus what the queue has that it does not show yet; what is there stays: it may be of a finding.</summary>
     /// <returns>Number of files added.</returns>
