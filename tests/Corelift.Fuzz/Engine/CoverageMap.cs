@@ -27,7 +27,7 @@ internal sealed unsafe class CoverageMap
     internal static void Attach() => Trace.SharedMem = s_counts;
 
     /// <summary>Forgets the counts of the input before.</summary>
-    internal void Begin()
+    internal static void Begin()
     {
         new Span<byte>(s_counts, Size).Clear();
         Trace.PrevLocation = 0;

@@ -36,7 +36,7 @@ internal static class Distillation
     private static int New(InputRunner runner, CoverageMap map, byte[] input)
     {
         _ = runner.Run(input); // once for what happens only once
-        map.Begin();
+        CoverageMap.Begin();
         return runner.Run(input) is null ? map.Take() : 0;
     }
 }

@@ -98,7 +98,7 @@ internal sealed class FuzzRun : IDisposable
     private int Try(byte[] input)
     {
         _runs++;
-        _map.Begin();
+        CoverageMap.Begin();
         _current.Begin(input);
         Finding? finding = _runner.Run(input);
         _current.End();
