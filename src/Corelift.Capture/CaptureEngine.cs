@@ -44,7 +44,7 @@ public sealed partial class CaptureEngine : IAsyncDisposable
     {
         OwnProcesses.ThrowIfOwn(target.Pid, _supervisor.Pid);
         using ProcessDirectory directory = TargetFacts.Open(target);
-        TargetFacts facts = TargetFacts.Read(directory);
+        TargetFacts facts = TargetFacts.Read(directory, _options.Limits);
         return CapturePlanner.Plan(facts, request, Resources(request), refuse: false);
     }
 
@@ -99,8 +99,9 @@ public sealed partial class CaptureEngine : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(lease);
         using ProcessDirectory directory = ProcessDirectory.Open(lease.Target.Pid);
-        TargetFacts facts = TargetFacts.Read(directory);
+        TargetFacts facts = TargetFacts.Read(directory, _options.Limits);
         CapturePlan plan = CapturePlanner.Plan(facts, request with { Strategy = CaptureStrategy.Direct }, Resources(request), refuse: false);
+        _options.Limits.RequireBytes(plan.TotalBytes);
         plan = plan with { Reasons = ["direct: the target is stopped under a lease"] };
         SnapshotSession session = FromLease(lease, request, plan, () => ValueTask.CompletedTask);
         return new CaptureUnderWay(plan, null, _ => Task.FromResult(session), () => ValueTask.CompletedTask);
@@ -121,6 +122,7 @@ public sealed partial class CaptureEngine : IAsyncDisposable
         using (ProcessDirectory directory = TargetFacts.Open(target))
         {
             identity = directory.ReadIdentity();
+            _options.Limits.RequireThreads(target.Pid, directory.ReadStatus().ThreadCount);
         }
 
         IDisposable taken = await _registry.TakeAsync(identity, cancellationToken).ConfigureAwait(false);
@@ -171,8 +173,10 @@ public sealed partial class CaptureEngine : IAsyncDisposable
     private (ProcessRef Identity, CapturePlan Plan) PlanStrictly(ProcessRef target, CaptureRequest request)
     {
         using ProcessDirectory directory = TargetFacts.Open(target);
-        TargetFacts facts = TargetFacts.Read(directory);
-        return (directory.ReadIdentity(), CapturePlanner.Plan(facts, request, Resources(request), refuse: true));
+        TargetFacts facts = TargetFacts.Read(directory, _options.Limits);
+        CapturePlan plan = CapturePlanner.Plan(facts, request, Resources(request), refuse: true);
+        _options.Limits.RequireBytes(plan.TotalBytes);
+        return (directory.ReadIdentity(), plan);
     }
 
     private SafeFileHandle? OpenSpoolFile(CapturePlan plan)

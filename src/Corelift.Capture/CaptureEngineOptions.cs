@@ -41,4 +41,10 @@ public sealed record CaptureEngineOptions
 
     /// <summary>Most captures and leases at once.</summary>
     public int MaxCaptures { get; init; } = 32;
+
+    /// <summary>Longest time for one capture, its client's reading included.</summary>
+    public TimeSpan MaxCaptureTime { get; init; } = TimeSpan.FromHours(2);
+
+    /// <summary>The largest target.</summary>
+    public TargetLimits Limits { get; init; } = new();
 }

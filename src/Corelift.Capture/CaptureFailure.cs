@@ -42,6 +42,12 @@ public enum CaptureFailure
     /// <summary>The kernel refuses.</summary>
     DeniedByKernel,
 
+    /// <summary>It has more threads, mappings or memory than the agent takes on; nothing was touched.</summary>
+    TargetTooLarge,
+
+    /// <summary>The capture took longer than any may, and was given up.</summary>
+    CaptureTooLong,
+
     /// <summary>The estimate is above the stop budget; nothing was touched.</summary>
     EstimateAboveStopBudget,
 

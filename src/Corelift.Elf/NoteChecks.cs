@@ -101,8 +101,16 @@ internal static class NoteChecks
     private static void CheckAuxv(CoreFile core, FindingList findings)
     {
         IReadOnlyList<CoreAuxEntry> auxv = core.ReadAuxv();
-        if (core.FindNote(ElfAbi.CoreOwner, ElfAbi.Auxv) is not null
-            && (auxv.Count == 0 || auxv[^1].Type != ElfAbi.AuxvEnd))
+        if (core.FindNote(ElfAbi.CoreOwner, ElfAbi.Auxv) is null)
+        {
+            return; // said already
+        }
+
+        if (auxv.Count == 0)
+        {
+            findings.Warning("auxv", "NT_AUXV is empty: it could not be read, and debuggers may not find the shared libraries");
+        }
+        else if (auxv[^1].Type != ElfAbi.AuxvEnd)
         {
             findings.Error("auxv", "NT_AUXV does not end in AT_NULL");
         }

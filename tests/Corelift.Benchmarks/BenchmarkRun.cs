@@ -42,6 +42,8 @@ internal sealed class BenchmarkRun : IDisposable
 
     internal List<Figure> RedisFigures { get; } = [];
 
+    internal List<Figure> LoadFigures { get; } = [];
+
     internal List<CompressionRow> Compression { get; } = [];
 
     internal List<SealingRow> Sealing { get; } = [];
@@ -60,7 +62,8 @@ internal sealed class BenchmarkRun : IDisposable
     internal bool AnythingFailed => Failures.Count > 0 || Rows.Any(row => row.Failed) || Redis.Any(row => row.Failed);
 
     /// <summary>All that is promised, of what was measured so far.</summary>
-    internal IReadOnlyList<Figure> Figures() => [.. new CaptureBars(Rows).All(), .. SteadyFigures, .. StreamingFigures, .. RedisFigures, .. MemoryFigures];
+    internal IReadOnlyList<Figure> Figures() =>
+        [.. new CaptureBars(Rows).All(), .. SteadyFigures, .. StreamingFigures, .. RedisFigures, .. MemoryFigures, .. LoadFigures];
 
     internal string ScratchPath(string name) => Path.Combine(_scratch.FullName, name);
 

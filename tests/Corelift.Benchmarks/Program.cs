@@ -16,6 +16,8 @@ const string Quick = "--quick";
     ("memory", MemoryBenchmark.RunAsync),
     ("compression", CompressionBenchmark.RunAsync),
     ("sealing", SealingBenchmark.RunAsync),
+    ("load", LoadBenchmark.RunAsync),
+    ("soak", SoakBenchmark.RunAsync),
 ];
 string[] chosen = [.. args.Where(word => word != Quick)];
 if (chosen.Except(groups.Select(group => group.Name)).Any())
@@ -34,7 +36,7 @@ using PosixSignalRegistration onInterrupt = PosixSignalRegistration.Create(Posix
 using PosixSignalRegistration onTerminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);
 using BenchmarkRun run = new(args.Contains(Quick), page, interruption.Token);
 run.Facts = await Machine.DescribeAsync(run);
-foreach ((string name, Func<BenchmarkRun, Task> runAsync) in groups.Where(group => chosen.Length == 0 || chosen.Contains(group.Name)))
+foreach ((string name, Func<BenchmarkRun, Task> runAsync) in groups.Where(group => chosen.Length == 0 ? group.Name != "soak" : chosen.Contains(group.Name)))
 {
     if (!await TryGroupAsync(name, runAsync))
     {

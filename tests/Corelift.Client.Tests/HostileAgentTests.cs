@@ -27,6 +27,8 @@ public sealed class HostileAgentTests
         ("no process facts", c => c.Instant.ProcessInfo = null, SnapshotFailure.Violation, "facts"),
         ("another machine", c => c.Started.Process.ElfMachine = 183, SnapshotFailure.LimitExceeded, "183"),
         ("huge auxv", c => c.Instant.Auxv = ByteString.CopyFrom(new byte[100_000]), SnapshotFailure.LimitExceeded, "auxiliary"),
+        ("auxv without an end", c => c.Instant.Auxv = ByteString.CopyFrom([6, 0, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0]), SnapshotFailure.Violation, "AT_NULL"),
+        ("auxv of half a pair", c => c.Instant.Auxv = ByteString.CopyFrom(new byte[24]), SnapshotFailure.Violation, "AT_NULL"),
         ("negative pause", c => c.Instant.Pause = new Duration { Seconds = -1 }, SnapshotFailure.Violation, "time"),
         ("malformed duration", c => c.Instant.Skew = new Duration { Nanos = int.MaxValue }, SnapshotFailure.Violation, "time"),
         ("time of the stop beyond all calendars", c => c.Instant.StoppedAt.Seconds = long.MaxValue, SnapshotFailure.Violation, "time"),

@@ -61,14 +61,18 @@ internal sealed class AuditLines(Stream stream)
 /// <summary>What the next agent has to know of a line.</summary>
 internal readonly record struct AuditLine(long Sequence, string Event, string Operation, IReadOnlyList<string> Open)
 {
+    private const long LargestSequence = 1L << 53; // nobody has written so many
+
     /// <exception cref="JsonException">No JSON.</exception>
+    /// <exception cref="FormatException">No number that a record can have.</exception>
     internal static AuditLine Parse(ReadOnlySpan<byte> line)
     {
         var reader = new Utf8JsonReader(line);
         using JsonDocument document = JsonDocument.ParseValue(ref reader);
         JsonElement root = document.RootElement;
+        long sequence = root.GetProperty("seq"u8).GetInt64();
         return new AuditLine(
-            root.GetProperty("seq"u8).GetInt64(),
+            sequence is > 0 and <= LargestSequence ? sequence : throw new FormatException($"a record of number {sequence}"),
             root.GetProperty("event"u8).GetString() ?? string.Empty,
             root.TryGetProperty("operation"u8, out JsonElement id) ? id.GetString() ?? string.Empty : string.Empty,
             root.TryGetProperty("open"u8, out JsonElement open) ? [.. open.EnumerateArray().Select(item => item.GetString()!)] : []);

@@ -31,6 +31,13 @@ internal static class AgentSettings
     internal static readonly Setting<string?> Policy = s_make.Text("policy", "FILE", "Who may do what to which processes; read again when it changes, checked by policy check", "none: whoever may use the socket may do everything");
     internal static readonly Setting<string?> AuditLog = s_make.Text("audit-log", "FILE", "Audit log: a line before and after each stop, capture and memory read", "none");
     internal static readonly Setting<int> MaxCaptures = s_make.Number("max-captures", "Most stops and captures at once", 32, 1, 1000);
+    internal static readonly Setting<TimeSpan> MaxCaptureTime = s_make.Time("max-capture-time", "Longest time that a capture may take in all, its client's reading included; it then ends with CAPTURE_TIME", "2h");
+    internal static readonly Setting<long> MaxCaptureBytes = s_make.Size("max-capture-bytes", "Most bytes of memory that a capture may be planned to read; above that it is refused with TARGET_TOO_LARGE", "no limit");
+    internal static readonly Setting<int> MaxThreads = s_make.Number("max-threads", "Most threads of a process that is stopped or captured; above that it is refused with TARGET_TOO_LARGE", 100_000, 1, 4_194_304);
+    internal static readonly Setting<int> MaxVmas = s_make.Number("max-vmas", "Most memory mappings of a process that is captured; above that it is refused with TARGET_TOO_LARGE", 262_144, 1, 1_048_576);
+    internal static readonly Setting<TimeSpan> MaxStall = s_make.Time("max-stall", "How long a client may take less than 240 bytes a second before its connection is closed; at least 2s", "1m");
+    internal static readonly Setting<int> MaxConnections = s_make.Number("max-connections", "Most connections at once; three quarters of them may be over TLS", 256, 4, 100_000);
+    internal static readonly Setting<int> MaxStreams = s_make.Number("max-streams", "Most calls at once on one connection", 100, 1, 1000);
     internal static readonly Setting<int> Nice = s_make.Number("nice", "Nice value of the serving process; stops are made at high priority all the same", 5, 0, 19);
     internal static readonly Setting<string?> SealTo = s_make.Text("seal-to", "FILE", "Public keys of age, one a line: every snapshot is sealed to them, and nothing of a process's memory leaves unsealed");
     internal static readonly Setting<string> LogFormat = s_make.Choice("log-format", "Form of the log lines", "text", "json");

@@ -50,6 +50,14 @@ internal static class AgentCommand
             Policy = values.Get(AgentSettings.Policy),
             AuditLog = values.Get(AgentSettings.AuditLog),
             MaxCaptures = values.Get(AgentSettings.MaxCaptures),
+            MaxCaptureTime = values.Get(AgentSettings.MaxCaptureTime),
+            Limits = new Capture.TargetLimits
+            {
+                MaxThreads = values.Get(AgentSettings.MaxThreads),
+                MaxVmas = values.Get(AgentSettings.MaxVmas),
+                MaxBytes = values.Get(AgentSettings.MaxCaptureBytes) is > 0 and var most ? (ulong)most : ulong.MaxValue,
+            },
+            Connections = ConnectionLimits.Read(values),
             Nice = values.Get(AgentSettings.Nice),
             SealTo = SealToFile.Read(values.Get(AgentSettings.SealTo)),
             StopGrace = values.Get(AgentSettings.StopGrace),

@@ -157,6 +157,8 @@ internal static class AgentHost
         SpoolBytes = options.SpoolBytes,
         SpoolDirectory = options.SpoolDirectory,
         MaxCaptures = options.MaxCaptures,
+        MaxCaptureTime = options.MaxCaptureTime,
+        Limits = options.Limits,
         CanTrackWrites = features is { WriteProtectAsync: FeatureState.Present, PagemapScan: FeatureState.Present },
     };
 
@@ -177,16 +179,16 @@ internal static class AgentHost
         builder.Services.AddSingleton<IMemoryPoolFactory<byte>, BlockPoolFactory>();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
-            ServerLimits.Apply(kestrel);
+            ServerLimits.Apply(kestrel, options.Connections);
             kestrel.ListenForMetrics(options.Telemetry.MetricsListen);
             foreach (ListenAddress address in options.Listen)
             {
-                Listen(kestrel, address, policy);
+                Listen(kestrel, address, policy, options.Connections);
             }
         });
     }
 
-    private static void Listen(KestrelServerOptions kestrel, ListenAddress address, PeerPolicy policy)
+    private static void Listen(KestrelServerOptions kestrel, ListenAddress address, PeerPolicy policy, ConnectionLimits connections)
     {
         if (address.Path is not null)
         {
@@ -205,12 +207,14 @@ internal static class AgentHost
                 listen.Protocols = HttpProtocols.Http2;
                 if (address.IsTls)
                 {
-                    listen.UseTlsDoor(kestrel.ApplicationServices.GetRequiredService<TlsDoor>());
+                    listen.UseTlsDoor(kestrel.ApplicationServices.GetRequiredService<TlsDoor>(), connections.MaxTlsConnections);
                 }
                 else
                 {
                     listen.UseNoPeerPolicy();
                 }
+
+                listen.UseFirstWords();
             });
         }
     }
@@ -220,6 +224,10 @@ internal static class AgentHost
         logging.SetMinimumLevel(LogLevel.Information);
         logging.AddFilter("Microsoft", LogLevel.Warning);
         logging.AddFilter("Grpc", LogLevel.Warning);
+
+        // What a client does wrong on its connection it can do as often as it likes, and each time would be a line of level critical.
+        logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel.Http2", LogLevel.None);
+        logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel.BadRequests", LogLevel.None);
 
         // Why the agent is not ready is told to whoever asks.
         logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.Critical);

@@ -58,6 +58,15 @@ internal sealed record AgentOptions
     /// <summary>Most stops and captures at once.</summary>
     internal int MaxCaptures { get; init; } = 32;
 
+    /// <summary>What a target may have, and a capture may take.</summary>
+    internal Capture.TargetLimits Limits { get; init; } = new();
+
+    /// <summary>Longest time for one capture, the client's reading included.</summary>
+    internal TimeSpan MaxCaptureTime { get; init; } = TimeSpan.FromHours(2);
+
+    /// <summary>What clients may cost.</summary>
+    internal ConnectionLimits Connections { get; init; } = new();
+
     /// <summary>Nice value of the serving process; workers run at 0, and above all others while somebody is stopped.</summary>
     internal int Nice { get; init; } = 5;
 

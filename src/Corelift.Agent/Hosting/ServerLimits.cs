@@ -12,27 +12,29 @@ internal static class ServerLimits
     internal const int MaxResponseBytes = 16 * 1024 * 1024;
 
     private const int MaxFrameBytes = 1024 * 1024;
-    private const int MaxConnections = 256;
-    private const int MaxStreams = 100;
 
-    internal static void Apply(KestrelServerOptions kestrel)
+    // A request's headers come at once, or not at all.
+    private static readonly TimeSpan s_headersPatience = TimeSpan.FromSeconds(10);
+
+    internal static void Apply(KestrelServerOptions kestrel, ConnectionLimits connections)
     {
         kestrel.AddServerHeader = false;
         KestrelServerLimits limits = kestrel.Limits;
-        limits.MaxConcurrentConnections = MaxConnections;
+        limits.MaxConcurrentConnections = connections.MaxConnections;
         limits.MaxRequestBodySize = 1024 * 1024;
+        limits.RequestHeadersTimeout = s_headersPatience;
         limits.MaxRequestHeaderCount = 64;
         limits.MaxRequestHeadersTotalSize = 16 * 1024;
 
         // Beyond this, what a service writes waits for the client. It holds per stream, beside the chunk being written.
         limits.MaxResponseBufferSize = 1024 * 1024;
 
-        // Slow clients are served (the reader waits, nothing piles up), but one that has taken nothing for a minute is let go:
+        // Slow clients are served (the reader waits, nothing piles up), but one that has taken nothing for a while is let go:
         // an image of somebody's process is held for it.
-        limits.MinResponseDataRate = new MinDataRate(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(60));
+        limits.MinResponseDataRate = new MinDataRate(ConnectionLimits.LeastBytesPerSecond, connections.MaxStall);
 
         // Requests are small: windows for what clients send stay small, too. Windows for what they receive are theirs to say.
-        limits.Http2.MaxStreamsPerConnection = MaxStreams;
+        limits.Http2.MaxStreamsPerConnection = connections.MaxStreams;
         limits.Http2.InitialConnectionWindowSize = 256 * 1024;
         limits.Http2.InitialStreamWindowSize = 96 * 1024;
         limits.Http2.MaxRequestHeaderFieldSize = 8 * 1024;

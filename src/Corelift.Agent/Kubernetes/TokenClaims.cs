@@ -31,7 +31,7 @@ internal sealed record TokenClaims(IReadOnlyList<string> Audiences, DateTimeOffs
                 ? new TokenClaims(ReadAudiences(claims.RootElement), ReadExpiry(claims.RootElement))
                 : null;
         }
-        catch (Exception failure) when (failure is FormatException or JsonException)
+        catch (Exception failure) when (failure is FormatException or JsonException or InvalidOperationException) // the last: a lone surrogate
         {
             return null;
         }

@@ -18,11 +18,10 @@ internal sealed class MemoryRing : IDisposable
     /// <summary>How many slots there are.</summary>
     internal const int SlotCount = 6;
 
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60); // as for a client that takes nothing from its socket
-
     private readonly SharedBuffer _buffer = SharedBuffer.CreateSealed("corelift-ring", SlotBytes * SlotCount);
     private readonly SemaphoreSlim _free = new(SlotCount, SlotCount);
     private readonly CancellationTokenSource _broken = new();
+    private readonly TimeSpan _patience;
     private readonly Lock _lock = new();
     private readonly int[] _uses = new int[SlotCount];
     private readonly Queue<int> _chunks = new(); // slots of the chunks that the client has not given back
@@ -31,9 +30,11 @@ internal sealed class MemoryRing : IDisposable
 
     /// <summary>A ring that nobody uses yet.</summary>
     /// <param name="ownerUid">Uid of the client.</param>
+    /// <param name="patience">How long the client may empty no slot.</param>
     /// <exception cref="Linux.SyscallException">No memory, or an old kernel.</exception>
-    internal MemoryRing(uint ownerUid)
+    internal MemoryRing(uint ownerUid, TimeSpan patience)
     {
+        _patience = patience;
         OwnerUid = ownerUid;
         Token = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
     }
@@ -60,7 +61,7 @@ internal sealed class MemoryRing : IDisposable
     /// <summary>Takes the next slot, waiting until the client has emptied it. Give it back by <see cref="Leave"/>.</summary>
     /// <param name="cancellationToken">The call has ended.</param>
     /// <returns>Its number.</returns>
-    /// <exception cref="RpcException">RING_BROKEN: the client has gone, or has emptied no slot for a minute.</exception>
+    /// <exception cref="RpcException">RING_BROKEN: the client has gone, or has emptied no slot for too long.</exception>
     internal async ValueTask<int> TakeAsync(CancellationToken cancellationToken)
     {
         if (!_free.Wait(0, CancellationToken.None))
@@ -68,9 +69,9 @@ internal sealed class MemoryRing : IDisposable
             using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _broken.Token);
             try
             {
-                if (!await _free.WaitAsync(s_patience, either.Token))
+                if (!await _free.WaitAsync(_patience, either.Token))
                 {
-                    throw RpcErrors.Make(ErrorReason.RingBroken, "the client has taken nothing from its ring for a minute");
+                    throw RpcErrors.Make(ErrorReason.RingBroken, $"the client has taken nothing from its ring for {_patience.TotalSeconds} s");
                 }
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)

@@ -1,9 +1,9 @@
-using System.Buffers;
 using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.IO.Pipelines;
 using System.Net.Sockets;
 using Corelift.Agent.Access;
+using Corelift.Agent.Hosting;
 using Corelift.Linux;
 using Corelift.Linux.Processes;
 using Grpc.Core;
@@ -20,7 +20,7 @@ namespace Corelift.Agent.Local;
 /// message: a token of 16 bytes, length and number of the slots (32 bits each, little-endian), and the ring's descriptor
 /// (SCM_RIGHTS, unix(7)). From then on each byte from the client gives a chunk back. The ring lives as long as the connection.
 /// </summary>
-internal sealed class MemoryRings
+internal sealed class MemoryRings(AgentOptions options)
 {
     /// <summary>Metadata entry of Capture that names a ring.</summary>
     internal const string Header = "corelift-memory-ring";
@@ -44,44 +44,27 @@ internal sealed class MemoryRings
             ? RingWriter.TryBegin(ring)
             : null;
 
-    /// <summary>Takes connections that ask for a ring out of the ones that speak HTTP/2. After the peer is known.</summary>
-    internal void TakeFrom(ListenOptions options) =>
-        options.Use(next => async connection =>
+    /// <summary>Takes connections that ask for a ring out of the ones that speak HTTP/2, and closes others. After the peer is known.</summary>
+    internal void TakeFrom(ListenOptions listen) =>
+        listen.Use(next => async connection =>
         {
-            if (await BeginsWithPrefaceAsync(connection))
+            byte[]? words = await FirstWords.PeekAsync(connection);
+            if (words.AsSpan().SequenceEqual(Preface))
             {
+                PipeReader input = connection.Transport.Input;
+                ReadResult read = await input.ReadAtLeastAsync(Preface.Length);
+                input.AdvanceTo(read.Buffer.GetPosition(Preface.Length));
                 await ServeAsync(connection);
             }
-            else
+            else if (words.AsSpan().SequenceEqual(FirstWords.Http2))
             {
                 await next(connection);
             }
+            else
+            {
+                connection.Abort();
+            }
         });
-
-    /// <summary>Looks at the first bytes, and leaves them there unless they are the preface.</summary>
-    private static async Task<bool> BeginsWithPrefaceAsync(ConnectionContext connection)
-    {
-        PipeReader input = connection.Transport.Input;
-        while (true)
-        {
-            ReadResult read = await input.ReadAsync(connection.ConnectionClosed);
-            ReadOnlySequence<byte> start = read.Buffer.Slice(0, Math.Min(read.Buffer.Length, Preface.Length));
-            bool fits = start.ToArray().AsSpan().SequenceEqual(Preface[..(int)start.Length]);
-            if (fits && start.Length == Preface.Length)
-            {
-                input.AdvanceTo(start.End);
-                return true;
-            }
-
-            if (!fits || read.IsCompleted)
-            {
-                input.AdvanceTo(read.Buffer.Start);
-                return false;
-            }
-
-            input.AdvanceTo(read.Buffer.Start, read.Buffer.End);
-        }
-    }
 
     private async Task ServeAsync(ConnectionContext connection)
     {
@@ -99,7 +82,7 @@ internal sealed class MemoryRings
                 return;
             }
 
-            using var ring = new MemoryRing(access.Peer.Uid); // a capture that uses it holds it, too
+            using var ring = new MemoryRing(access.Peer.Uid, options.Connections.MaxStall); // a capture that uses it holds it, too
             _unclaimed[ring.Token] = ring;
             try
             {

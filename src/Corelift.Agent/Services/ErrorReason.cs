@@ -11,6 +11,8 @@ internal enum ErrorReason
     NotAProcess,
     TargetTraced,
     TargetBusy,
+    TargetTooLarge,
+    CaptureTooLong,
     StopBudgetEstimate,
     StopBudgetOverrun,
     TargetExited,

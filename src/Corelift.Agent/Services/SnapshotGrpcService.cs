@@ -79,9 +79,14 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         using RingWriter? ring = recipients.Count == 0 && compression is (Compression.Unspecified or Compression.None) ? _rings.Claim(context) : null;
         await operation.RunAsync(async () =>
         {
-            using SealedStreamWriter? seal = SealedStreamWriter.For(recipients, stream);
-            await CaptureAsync(operation, lease?.Lease, wanted, compression, ring, seal ?? stream, began, context.CancellationToken);
-            await (seal?.CompleteAsync(context.CancellationToken) ?? Task.CompletedTask);
+            using var time = new CaptureTime(_engine.Options.MaxCaptureTime, context.CancellationToken);
+            IServerStreamWriter<CaptureResponse> timed = time.Bind(stream);
+            using SealedStreamWriter? seal = SealedStreamWriter.For(recipients, timed);
+            await time.KeepAsync(async cancellationToken =>
+            {
+                await CaptureAsync(operation, lease?.Lease, wanted, compression, ring, seal ?? timed, began, cancellationToken);
+                await (seal?.CompleteAsync(cancellationToken) ?? Task.CompletedTask);
+            });
         });
     }
 

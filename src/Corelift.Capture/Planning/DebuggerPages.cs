@@ -131,9 +131,9 @@ internal static class DebuggerPages
 
     private static void Add(HashSet<ulong> pages, ulong address, ulong lengthBytes)
     {
-        if (address == 0 || address > ulong.MaxValue - lengthBytes)
+        if (address == 0 || address > ulong.MaxValue - lengthBytes - PageBytes)
         {
-            return;
+            return; // the pages after the last one would be counted from 0 again
         }
 
         for (ulong page = address & ~(PageBytes - 1); page < address + lengthBytes; page += PageBytes)

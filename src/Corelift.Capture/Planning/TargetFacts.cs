@@ -94,15 +94,18 @@ internal sealed class TargetFacts
     }
 
     /// <summary>Reads the facts. The directory stays the caller's, but <see cref="Directory"/> may be another one.</summary>
-    /// <exception cref="CaptureException">The process has gone, or its files are refused.</exception>
-    internal static TargetFacts Read(ProcessDirectory directory)
+    /// <param name="directory">The process.</param>
+    /// <param name="limits">The largest target; null for as large as can be read.</param>
+    /// <exception cref="CaptureException">The process has gone, is too large, or its files are refused.</exception>
+    internal static TargetFacts Read(ProcessDirectory directory, TargetLimits? limits = null)
     {
         try
         {
             TaskStat stat = directory.ReadStat();
             TaskStatus status = directory.ReadStatus();
+            limits?.RequireThreads(directory.Pid, status.ThreadCount);
             ProcessDirectory source = stat.IsZombie ? OpenLiveTask(directory) : directory;
-            List<VmaDetails> vmas = source.ReadSmaps();
+            List<VmaDetails> vmas = source.ReadSmaps(limits: limits?.Procfs);
             return new TargetFacts(source, stat, source == directory ? status : source.ReadStatus(), vmas)
             {
                 CoredumpFilter = ReadFilter(source),
@@ -111,6 +114,10 @@ internal sealed class TargetFacts
                 TasksLeft = CgroupHeadroom.ReadTasks(source),
                 IsFrozen = ReadFrozen(directory, source.Tid),
             };
+        }
+        catch (ProcfsLimitException) when (limits is not null)
+        {
+            throw limits.TooManyVmas(directory.Pid);
         }
         catch (SyscallException failure) when (failure.IsTaskGone)
         {

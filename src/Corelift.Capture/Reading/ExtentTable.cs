@@ -30,7 +30,8 @@ internal sealed class ExtentTable(SharedBuffer report, long offset, int count)
         {
             int middle = (low + high) / 2;
             PauseExtent extent = this[middle];
-            (low, high) = extent.Address + extent.LengthBytes <= address ? (middle + 1, high) : (low, middle);
+            bool isBelow = extent.Address <= address && extent.LengthBytes <= address - extent.Address; // no sum that could overflow
+            (low, high) = isBelow ? (middle + 1, high) : (low, middle);
         }
 
         return low;

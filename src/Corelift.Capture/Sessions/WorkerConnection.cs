@@ -15,6 +15,7 @@ namespace Corelift.Capture.Sessions;
 internal sealed class WorkerConnection : IAsyncDisposable
 {
     private const long GraceNanoseconds = 50_000_000;
+    private const long LongestTimer = 4_294_967_294; // milliseconds
     private static readonly TimeSpan s_patienceAtEnd = TimeSpan.FromSeconds(5);
 
     private readonly RemoteWorker _process;
@@ -123,8 +124,8 @@ internal sealed class WorkerConnection : IAsyncDisposable
         switch (reply.Kind)
         {
             case WorkerReplyKind.StopBegins:
-                long due = (reply.Value + GraceNanoseconds - MonotonicClock.Nanoseconds) / 1_000_000;
-                _ = _killer.Change(Math.Max(1, due), Timeout.Infinite);
+                long due = (Math.Clamp(reply.Value, 0, long.MaxValue - GraceNanoseconds) + GraceNanoseconds - MonotonicClock.Nanoseconds) / 1_000_000;
+                _ = _killer.Change(Math.Clamp(due, 1, LongestTimer), Timeout.Infinite);
                 return;
             case WorkerReplyKind.StopEnds:
                 _ = _killer.Change(Timeout.Infinite, Timeout.Infinite);

@@ -99,7 +99,7 @@ internal sealed class SupervisedWorker : IDisposable
             return;
         }
 
-        _deadline = reply.Kind == WorkerReplyKind.StopBegins ? reply.Value : long.MaxValue;
+        _deadline = reply.Kind == WorkerReplyKind.StopBegins ? Math.Clamp(reply.Value, 0, long.MaxValue - GraceNanoseconds - 1) : long.MaxValue;
     }
 
     /// <summary>Kills it where its time is up: whoever it holds runs again.</summary>

@@ -21,7 +21,7 @@ internal static class TargetFileServer
     internal static void Start(MessageSocket socket, Action breach) =>
         new Thread(() => Serve(socket, breach), 256 * 1024) { IsBackground = true, Name = "target-files" }.Start();
 
-    private static void Serve(MessageSocket socket, Action breach)
+    internal static void Serve(MessageSocket socket, Action breach)
     {
         byte[] message = new byte[2 * PathText.Length];
         var descriptors = new List<SafeFileHandle>();

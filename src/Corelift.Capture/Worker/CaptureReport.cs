@@ -95,11 +95,11 @@ internal static class CaptureReport
         UnreadableRun[] unreadable = TakeArray<UnreadableRun>(buffer, ref offset, header.UnreadableCount);
         PageRun[] written = TakeArray<PageRun>(buffer, ref offset, header.WrittenCount);
         long extents = offset;
-        _ = Take(buffer, ref offset, checked(header.ExtentCount * Unsafe.SizeOf<PauseExtent>()));
+        _ = Take(buffer, ref offset, (long)header.ExtentCount * Unsafe.SizeOf<PauseExtent>());
         return (header, new ReportParts(maps, auxv, regions, unreadable) { Written = written }, new ExtentTable(buffer, extents, header.ExtentCount));
     }
 
-    private static long Align(int length) => (length + Alignment - 1) & ~(Alignment - 1);
+    private static long Align(int length) => ((long)length + Alignment - 1) & ~(Alignment - 1L);
 
     private static void Append(SharedBuffer buffer, ref long offset, ReadOnlySpan<byte> bytes)
     {
@@ -107,18 +107,21 @@ internal static class CaptureReport
         offset += Align(bytes.Length);
     }
 
-    private static Span<byte> Take(SharedBuffer buffer, ref long offset, int length)
+    /// <param name="buffer">The report.</param>
+    /// <param name="offset">Where; moved behind it.</param>
+    /// <param name="length">How much; a product of two 32-bit numbers at most.</param>
+    private static Span<byte> Take(SharedBuffer buffer, ref long offset, long length)
     {
-        if (length < 0 || length > buffer.LengthBytes - offset)
+        if (length is < 0 or > int.MaxValue || length > buffer.LengthBytes - offset)
         {
             throw new InvalidDataException("a worker's report does not fit its buffer");
         }
 
-        Span<byte> bytes = buffer.Slice(offset, length);
-        offset += Align(length);
+        Span<byte> bytes = buffer.Slice(offset, (int)length);
+        offset += Align((int)length);
         return bytes;
     }
 
     private static T[] TakeArray<T>(SharedBuffer buffer, ref long offset, int count)
-        where T : unmanaged => MemoryMarshal.Cast<byte, T>(Take(buffer, ref offset, checked(count * Unsafe.SizeOf<T>()))).ToArray();
+        where T : unmanaged => MemoryMarshal.Cast<byte, T>(Take(buffer, ref offset, (long)count * Unsafe.SizeOf<T>())).ToArray();
 }

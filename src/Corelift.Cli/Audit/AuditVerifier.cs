@@ -158,7 +158,7 @@ internal sealed class AuditVerifier
                 return null;
             }
         }
-        else if (sequence != _last + 1)
+        else if (_last == long.MaxValue || sequence != _last + 1)
         {
             return $"record {sequence} follows {_last}: a line was taken out, put in, or moved, or a file is missing";
         }

@@ -99,7 +99,8 @@ internal sealed unsafe class MemoryRing : IDisposable
         }
     }
 
-    private static MemoryRing? TryReceive(Socket socket)
+    /// <summary>What the agent answers; null for anything else than a ring.</summary>
+    internal static MemoryRing? TryReceive(Socket socket)
     {
         Span<byte> message = stackalloc byte[TokenBytes + 8];
         SafeFileHandle? file = Receive(socket, message);

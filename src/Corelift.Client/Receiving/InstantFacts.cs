@@ -7,6 +7,7 @@ namespace Corelift.Client.Receiving;
 internal static class InstantFacts
 {
     private const ushort MachineX64 = 62; // EM_X86_64
+    private const int AuxvPairBytes = 16;
     private const int LongestName = 15;
     private const int LongestArguments = 80;
     private const int MostEntries = 256;
@@ -55,6 +56,12 @@ internal static class InstantFacts
         if (instant.Auxv.Length > limits.MaxAuxvBytes || instant.Phases.Count > MostEntries)
         {
             throw SnapshotException.Limit($"an auxiliary vector of {instant.Auxv.Length} bytes and {instant.Phases.Count} phases");
+        }
+
+        // Pairs of words, the last of them AT_NULL: with any other end no reader would take the core.
+        if (instant.Auxv.Length % AuxvPairBytes != 0 || (instant.Auxv.Length > 0 && instant.Auxv.Span[^AuxvPairBytes..^(AuxvPairBytes / 2)].ContainsAnyExcept((byte)0)))
+        {
+            throw SnapshotException.Violation($"an auxiliary vector of {instant.Auxv.Length} bytes that does not end in AT_NULL");
         }
 
         if (instant.Reasons.Count > MostEntries || instant.Rounds.Count > limits.MaxRounds)

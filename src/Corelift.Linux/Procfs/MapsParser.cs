@@ -82,7 +82,7 @@ public static class MapsParser
     {
         if (count >= limits.MaxVmas)
         {
-            throw new ProcfsFormatException($"more than {limits.MaxVmas} VMAs");
+            throw new ProcfsLimitException($"more than {limits.MaxVmas} VMAs");
         }
     }
 

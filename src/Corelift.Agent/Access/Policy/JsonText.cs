@@ -70,6 +70,11 @@ internal sealed class JsonText
             int place = message.IndexOf(" LineNumber:", StringComparison.Ordinal);
             throw new PolicyException([new PolicyProblem((int)(failure.LineNumber ?? 0) + 1, place < 0 ? message : message[..place])]);
         }
+        catch (InvalidOperationException)
+        {
+            int line = new LineCounter(bytes).LineOf(reader.TokenStartIndex);
+            throw new PolicyException([new PolicyProblem(line, "this is no text: write it in UTF-8, and no half of a surrogate pair (\\uD800 to \\uDFFF) alone")]);
+        }
     }
 
     private static JsonText ReadValue(ref Utf8JsonReader reader, ref LineCounter lines)

@@ -10,19 +10,21 @@ namespace Corelift.Agent.Access.Tls;
 /// <summary>Puts TLS on a listener, and finds out whose the client certificate is.</summary>
 internal static class TlsConnections
 {
-    private const int MostConnections = 192; // of ServerLimits' 256: the rest is left to the Unix sockets
     private static readonly TimeSpan s_handshakePatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_longest = TimeSpan.FromDays(20); // what a timer takes
 
     /// <summary>Serves with TLS 1.3 alone.</summary>
-    internal static void UseTlsDoor(this ListenOptions options, TlsDoor door)
+    /// <param name="options">The listener.</param>
+    /// <param name="door">Its certificates.</param>
+    /// <param name="mostConnections">Most connections at once; more are closed at once.</param>
+    internal static void UseTlsDoor(this ListenOptions options, TlsDoor door, int mostConnections)
     {
         int open = 0;
         options.Use(next => async connection =>
         {
             try
             {
-                if (Interlocked.Increment(ref open) > MostConnections)
+                if (Interlocked.Increment(ref open) > mostConnections)
                 {
                     connection.Abort();
                     return;
