@@ -28,7 +28,7 @@ public sealed partial class CoreliftClient : IAsyncDisposable
         _reason = options.Reason;
         Address = address;
         _channel = channel;
-        _invoker = channel.CreateCallInvoker().WithTraceOf(options).WithToken(address, options.TokenFile);
+        _invoker = channel.CreateCallInvoker().WithTraceOf(options).WithToken(address, options);
         _processes = new ProcessService.ProcessServiceClient(_invoker);
         _control = new ControlService.ControlServiceClient(_invoker);
         _snapshots = new SnapshotService.SnapshotServiceClient(_invoker);

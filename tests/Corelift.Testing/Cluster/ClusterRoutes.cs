@@ -134,7 +134,7 @@ internal sealed class ClusterRoutes(ClusterStandIn cluster, Action<(string Path,
         ushort port = ushort.Parse(context.Request.Query["ports"]!, CultureInfo.InvariantCulture);
         foreach (byte channel in (byte[])[0, 1])
         {
-            await SendAsync(socket, new byte[] { channel, (byte)port, (byte)(port >> 8) });
+            await SendAsync(socket, new byte[] { channel, unchecked((byte)port), unchecked((byte)(port >> 8)) });
         }
 
         using TcpClient target = new();
