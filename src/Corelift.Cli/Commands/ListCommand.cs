@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Corelift.Cli.Cluster;
+using Corelift.Cli.Output;
 using Corelift.Client;
 using Corelift.V1;
 
