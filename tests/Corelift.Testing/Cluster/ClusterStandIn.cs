@@ -66,6 +66,9 @@ public sealed class ClusterStandIn : IAsyncDisposable
     /// <summary>Rights that it knows of.</summary>
     public ConcurrentBag<ClusterRight> Rights { get; } = [];
 
+    /// <summary>Service accounts that it does not have, by NAMESPACE/NAME; it has all others.</summary>
+    public ConcurrentBag<string> Missing { get; } = [];
+
     /// <summary>Where a port of a pod leads, by NAMESPACE/NAME: a TCP port on loopback.</summary>
     public ConcurrentDictionary<string, int> Forwards { get; } = new();
 
