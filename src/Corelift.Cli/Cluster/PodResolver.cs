@@ -10,9 +10,9 @@ internal static class PodResolver
     /// <summary>The process; the session's client is then the one of its agent.</summary>
     internal static async Task<ProcessRef> ResolveAsync(CliSession session, PodTarget target, CancellationToken cancellation)
     {
-        ListProcessesRequest filter = session.Place.Address is null
-            ? await ByClusterAsync(session, target, cancellation)
-            : ByAgent(session, target);
+        ListProcessesRequest filter = session is { NamesAgent: true, Place.Address: not null }
+            ? ByAgent(session, target)
+            : await ByClusterAsync(session, target, cancellation);
         if (uint.TryParse(target.Process, NumberStyles.None, CultureInfo.InvariantCulture, out uint pid))
         {
             filter.Pids.Add(pid);
