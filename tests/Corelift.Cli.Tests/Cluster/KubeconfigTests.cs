@@ -149,16 +149,16 @@ public sealed class KubeconfigTests : IDisposable
 
     private static (Uri, string) Where(ClusterAccess access) => (new Uri(access.Server.GetLeftPart(UriPartial.Authority)), access.Namespace);
 
-    private static string Simple(string server, string user = "token: x", string cluster = "") => $$"""
-        current-context: only
-        contexts: [{name: only, context: {cluster: here, user: me}}]
-        clusters: [{name: here, cluster: {server: '{{server}}'{{(cluster.Length > 0 ? ", " + cluster : "")}}}}]
-        users: [{name: me, user: {{{user}}}}]
-        """;
+    private static string Simple(string server, string user = "token: x", string cluster = "") =>
+        "current-context: only\n"
+        + "contexts: [{name: only, context: {cluster: here, user: me}}]\n"
+        + "clusters: [{name: here, cluster: {server: '" + server + "'" + (cluster.Length > 0 ? ", " + cluster : "") + "}}]\n"
+        + "users: [{name: me, user: {" + user + "}}]\n";
 
-    private static string Context(string name, string cluster, string? space = null) => $"{{name: {name}, context: {{cluster: {cluster}{(space is null ? "" : $", namespace: {space}")}}}}}";
+    private static string Context(string name, string cluster, string? space = null) =>
+        "{name: " + name + ", context: {cluster: " + cluster + (space is null ? "" : ", namespace: " + space) + "}}";
 
-    private static string Cluster(string name, string server) => $"{{name: {name}, cluster: {{server: '{server}'}}}}";
+    private static string Cluster(string name, string server) => "{name: " + name + ", cluster: {server: '" + server + "'}}";
 
     private static string Text(string first, string context, string cluster, string more) =>
         $"{first}\ncontexts: [{context}]\nclusters: [{cluster}{(more.Length > 0 ? ", " + more : "")}]\n";
