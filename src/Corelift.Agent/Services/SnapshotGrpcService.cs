@@ -71,6 +71,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
             IncludesSecrets = wanted.Secrets.IsIncluded,
             Reason = request.Reason.Length > 0 || lease is null ? request.Reason : lease.Stop.Reason,
             Stops = lease is null,
+            Recipients = [.. recipients.Select(recipient => recipient.ToString())],
         };
         Operation operation = lease is null
             ? await _admission.BeginAsync(context.GetCaller(), RequestLimits.ToTarget(request.Ref), ask, context.CancellationToken)

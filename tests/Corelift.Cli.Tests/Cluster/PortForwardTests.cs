@@ -7,26 +7,25 @@ using Corelift.Cli.Cluster;
 namespace Corelift.Cli.Tests.Cluster;
 
 /// <summary>A forwarded port as a stream, against the other end of a real WebSocket that cuts its messages as it likes.</summary>
-public sealed class PortForwardTests : IAsyncLifetime
+public sealed class PortForwardTests : IDisposable
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
 
     private readonly CancellationTokenSource _patience = new(s_patience);
-    private WebSocket _kubelet = null!;
-    private PortForwardStream _stream = null!;
+    private readonly WebSocket _kubelet;
+    private readonly PortForwardStream _stream;
 
-    public Task InitializeAsync()
+    public PortForwardTests()
     {
         Pipe up = new(new PipeOptions(pauseWriterThreshold: 0)), down = new(new PipeOptions(pauseWriterThreshold: 0));
         _kubelet = WebSocket.CreateFromStream(new Duplex(up.Reader.AsStream(), down.Writer.AsStream()), new WebSocketCreationOptions { IsServer = true });
         _stream = new PortForwardStream(
             WebSocket.CreateFromStream(new Duplex(down.Reader.AsStream(), up.Writer.AsStream()), new WebSocketCreationOptions()), "pod shop/web-1");
-        return Task.CompletedTask;
     }
 
-    public async Task DisposeAsync()
+    public void Dispose()
     {
-        await _stream.DisposeAsync();
+        _stream.Dispose();
         _kubelet.Dispose();
         _patience.Dispose();
     }
