@@ -122,6 +122,9 @@ internal sealed class Admission(AccessGate gate, TargetIdentityReader identities
     internal async Task<TargetIdentity> ReadAsync(Linux.Procfs.ProcessDirectory directory, CancellationToken cancellationToken) =>
         await identities.ReadAsync(directory, cancellationToken).ConfigureAwait(false);
 
+    /// <summary>The policy that holds now.</summary>
+    internal AccessPolicy CurrentPolicy => policy.Current;
+
     internal bool IsCurrent(AccessPolicy decidedBy) => ReferenceEquals(decidedBy, policy.Current);
 
     internal Task ChangedAsync(AuditBegin begin, TargetIdentity identity, AccessPolicy current, CancellationToken cancellationToken) =>

@@ -92,7 +92,8 @@ internal sealed class ControlGrpcService : ControlService.ControlServiceBase
         AdmissionRequest ask = new("read-registers", AccessVerb.Stop, null) { Reason = owned.Stop.Reason, Stops = false };
         Operation operation = await _admission.BeginAsync(context.GetCaller(), owned.Stop.Target, ask, context.CancellationToken);
         HashSet<int> wanted = [.. request.Tids.Select(tid => (int)Math.Min(tid, int.MaxValue))];
-        await operation.RunAsync(() => WriteRegistersAsync(owned.Lease, operation, wanted, stream, context.CancellationToken));
+        await operation.RunAsync(() => WriteRegistersAsync(
+            owned.Lease, operation, wanted, new DecidedStreamWriter<GetRegistersResponse>(stream, operation), context.CancellationToken));
     }
 
     public override async Task ReadMemory(ReadMemoryRequest request, IServerStreamWriter<ReadMemoryResponse> stream, ServerCallContext context)
@@ -111,7 +112,9 @@ internal sealed class ControlGrpcService : ControlService.ControlServiceBase
         Operation operation = await _admission.BeginAsync(caller, owned.Stop.Target, ask, context.CancellationToken);
         await operation.RunAsync(async () =>
         {
-            var reader = new LeaseMemoryReader(owned.Lease, operation, SecretRanges.Find(owned.Lease, operation.Secrets), stream);
+            var reader = new LeaseMemoryReader(
+                owned.Lease, operation, SecretRanges.Find(owned.Lease, operation.Secrets),
+                new DecidedStreamWriter<ReadMemoryResponse>(stream, operation));
             foreach (AddressRange range in request.Ranges)
             {
                 await reader.ReadAsync(range, context.CancellationToken);

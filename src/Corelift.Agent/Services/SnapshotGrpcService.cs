@@ -80,8 +80,9 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         MemoryRing? ring = recipients.Count == 0 && compression is (Compression.Unspecified or Compression.None) ? _rings.Claim(context) : null;
         await operation.RunAsync(async () =>
         {
-            using SealedStreamWriter? seal = SealedStreamWriter.For(recipients, stream);
-            await CaptureAsync(operation, lease?.Lease, wanted, compression, ring, seal ?? stream, began, context.CancellationToken);
+            IServerStreamWriter<CaptureResponse> decided = new DecidedStreamWriter<CaptureResponse>(stream, operation);
+            using SealedStreamWriter? seal = SealedStreamWriter.For(recipients, decided);
+            await CaptureAsync(operation, lease?.Lease, wanted, compression, ring, seal ?? decided, began, context.CancellationToken);
             await (seal?.CompleteAsync(context.CancellationToken) ?? Task.CompletedTask);
         });
     }
