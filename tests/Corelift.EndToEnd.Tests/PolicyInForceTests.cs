@@ -121,17 +121,19 @@ public sealed class PolicyInForceTests : PolicyTest
         {
             Assert.True(await call.ResponseStream.MoveNext());
         }
-        while (call.ResponseStream.Current.PartCase != CaptureResponse.PartOneofCase.Chunk);
+        while (call.ResponseStream.Current.PartCase != CaptureResponse.PartOneofCase.Memory);
 
         // Nothing is taken off the stream meanwhile: most of the memory is not sent yet.
         await SetPolicyAsync(isKept ? PolicyOf(""", "secrets": { "vmaNames": ["[another]"] }""", RootMayAll) : PolicyOf(string.Empty));
         if (isKept)
         {
-            while (await call.ResponseStream.MoveNext())
+            CaptureResponse.PartOneofCase last = default;
+            await foreach (CaptureResponse message in call.ResponseStream.ReadAllAsync())
             {
+                last = message.PartCase;
             }
 
-            Assert.Equal(CaptureResponse.PartOneofCase.Trailer, call.ResponseStream.Current.PartCase);
+            Assert.Equal(CaptureResponse.PartOneofCase.Trailer, last);
         }
         else
         {
