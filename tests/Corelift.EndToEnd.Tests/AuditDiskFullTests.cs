@@ -78,12 +78,18 @@ public sealed class AuditDiskFullTests : PolicyTest, IDisposable
     private void Fill()
     {
         using FileStream filler = File.Create(Filler, bufferSize: 0);
-        Assert.Throws<IOException>(() =>
+        byte[] page = new byte[4096];
+        bool isFull = false;
+        while (!isFull)
         {
-            for (byte[] page = new byte[4096]; ;)
+            try
             {
                 filler.Write(page);
             }
-        });
+            catch (IOException)
+            {
+                isFull = true;
+            }
+        }
     }
 }
