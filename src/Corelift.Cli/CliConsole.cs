@@ -19,10 +19,15 @@ internal sealed record CliConsole
 
     public required bool IsErrorTerminal { get; init; }
 
+    public bool IsInTerminal { get; init; }
+
     /// <summary>Columns of the terminal.</summary>
     public int Width { get; init; } = 100;
 
     public Func<string, string?> Environment { get; init; } = System.Environment.GetEnvironmentVariable;
+
+    /// <summary>Where a pod has its service account.</summary>
+    public string AccountFolder { get; init; } = "/var/run/secrets/kubernetes.io/serviceaccount";
 
     public bool UsesColor => IsOutTerminal && string.IsNullOrEmpty(Environment("NO_COLOR")) && Environment("TERM") != "dumb";
 
@@ -36,6 +41,7 @@ internal sealed record CliConsole
             OpenOut = Console.OpenStandardOutput,
             IsOutTerminal = !Console.IsOutputRedirected,
             IsErrorTerminal = !Console.IsErrorRedirected,
+            IsInTerminal = !Console.IsInputRedirected,
             Width = Console.IsOutputRedirected ? 100 : Math.Max(Console.WindowWidth, 40),
         };
     }

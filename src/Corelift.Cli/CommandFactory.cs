@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Corelift.Cli.Cluster;
 using Corelift.Cli.Input;
 
 namespace Corelift.Cli;
@@ -13,10 +14,14 @@ internal sealed class CommandFactory
     {
         _console = console;
         Connection = new ConnectionArguments(console);
+        Cluster = new ClusterArguments(console);
     }
 
     /// <summary>How to reach the agent, for all commands.</summary>
     internal ConnectionArguments Connection { get; }
+
+    /// <summary>Which cluster and which agents in it, for all commands.</summary>
+    internal ClusterArguments Cluster { get; }
 
     internal IReadOnlyDictionary<string, string[]> Examples => _examples;
 
@@ -25,13 +30,13 @@ internal sealed class CommandFactory
         _examples[name] = examples;
         Command command = new(name.Split(' ')[^1], description); // "audit verify" is the verify of audit
         command.SetAction((arguments, cancellation) =>
-            CommandLine.RunAsync(new CliSession(arguments, _console, Connection), work, cancellation));
+            CommandLine.RunAsync(new CliSession(arguments, _console, Connection, Cluster), work, cancellation));
         return command;
     }
 
     internal static Argument<string> Target() => new("PID")
     {
-        Description = "A process id, or a name that one process has",
+        Description = $"A process id, a name that one process has, or {PodTarget.Form}",
     };
 
     internal static Option<bool> Json() => new("--json")

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using Corelift.Cli.Cluster;
 using Corelift.Cli.Commands;
 using Corelift.Client;
 using Corelift.Elf;
@@ -45,9 +46,10 @@ internal static class CommandLine
             {
                 return Fail(session, "interrupted", ExitCode.Interrupted);
             }
-            catch (AgentException failure)
+            catch (Exception failure) when (failure is AgentException or ClusterException)
             {
-                return Fail(session, failure.Message, ExitCode.Of(failure));
+                (string message, int exitCode) = ClusterFailures.Describe(failure);
+                return Fail(session, message, exitCode);
             }
             catch (SnapshotException failure)
             {
@@ -90,7 +92,7 @@ internal static class CommandLine
             VersionCommand.Create(factory),
             CompletionCommand.Create(factory),
         };
-        foreach (Option option in factory.Connection.Options)
+        foreach (Option option in factory.Connection.Options.Concat(factory.Cluster.Options))
         {
             root.Options.Add(option);
         }

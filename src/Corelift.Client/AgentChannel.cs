@@ -26,12 +26,16 @@ internal static class AgentChannel
             UseProxy = false,
             AllowAutoRedirect = false,
         };
-        handler.ConnectCallback = address.SocketPath is { } path
-            ? (_, cancellation) => ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation)
-            : address.Uri.Scheme == Uri.UriSchemeHttps
-                ? async (context, cancellation) => await AgentTls.SecureAsync(
-                    await ConnectAsync(context.DnsEndPoint, cancellation), context.DnsEndPoint.Host, options, cancellation)
-                : (context, cancellation) => ConnectAsync(context.DnsEndPoint, cancellation);
+        Func<DnsEndPoint, CancellationToken, ValueTask<Stream>> open = (options.Open, address.SocketPath) switch
+        {
+            ({ } hook, _) => (_, cancellation) => OpenAsync(hook, cancellation),
+            (_, { } path) => (_, cancellation) => ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation),
+            _ => ConnectAsync,
+        };
+        handler.ConnectCallback = address.Uri.Scheme == Uri.UriSchemeHttps
+            ? async (context, cancellation) => await AgentTls.SecureAsync(
+                await open(context.DnsEndPoint, cancellation), context.DnsEndPoint.Host, options, cancellation)
+            : (context, cancellation) => open(context.DnsEndPoint, cancellation);
         options.ConfigureHandler?.Invoke(handler);
         return GrpcChannel.ForAddress(address.Uri, new GrpcChannelOptions
         {
@@ -40,6 +44,21 @@ internal static class AgentChannel
             MaxReceiveMessageSize = LargestMessageBytes,
             // Not ThrowOperationCanceledOnCancellation: it also hides what an agent says with DEADLINE_EXCEEDED.
         });
+    }
+
+    /// <summary>Whatever the caller's own way fails with is a failure to connect.</summary>
+    private static async ValueTask<Stream> OpenAsync(Func<CancellationToken, ValueTask<Stream>> hook, CancellationToken cancellation)
+    {
+        try
+        {
+            return await hook(cancellation);
+        }
+        catch (Exception failure) when (failure is not OperationCanceledException)
+        {
+            IOException wrapped = new(failure.Message, failure);
+            wrapped.Data[ConnectMarker] = true;
+            throw wrapped;
+        }
     }
 
     private static async ValueTask<Stream> ConnectAsync(EndPoint agent, CancellationToken cancellation)

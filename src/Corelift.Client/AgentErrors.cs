@@ -77,7 +77,7 @@ internal static class AgentErrors
             switch (cause)
             {
                 case AuthenticationException:
-                case SocketException when cause.Data.Contains(AgentChannel.ConnectMarker):
+                case SocketException or IOException when cause.Data.Contains(AgentChannel.ConnectMarker):
                 case HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError }:
                     return cause is HttpRequestException ? cause.InnerException ?? cause : cause;
             }
@@ -107,6 +107,11 @@ internal static class AgentErrors
     private static string DescribeConnectFailure(Exception cause, AgentAddress address)
     {
         string nobody = $"no agent answers at {address}";
+        if (cause is IOException && cause.Data.Contains(AgentChannel.ConnectMarker)) // the caller's own way
+        {
+            return $"{nobody}: {cause.Message}";
+        }
+
         if (address.SocketPath is null)
         {
             return cause is AuthenticationException

@@ -93,7 +93,7 @@ public sealed partial class CoreliftClient
 
     /// <summary>On one host, uncompressed memory passes through a ring that both sides see.</summary>
     private MemoryRing? OpenRing(CaptureOptions options) =>
-        Address.SocketPath is { } path && options is { Compression: Compression.Unspecified or Compression.None, Recipients.Count: 0 }
+        _ringPath is { } path && options is { Compression: Compression.Unspecified or Compression.None, Recipients.Count: 0 }
             ? MemoryRing.TryOpen(path)
             : null;
 

@@ -22,13 +22,15 @@ public sealed partial class CoreliftClient : IAsyncDisposable
     private readonly ControlService.ControlServiceClient _control;
     private readonly SnapshotService.SnapshotServiceClient _snapshots;
     private readonly string? _reason;
+    private readonly string? _ringPath; // null where memory cannot be shared
 
     private CoreliftClient(AgentAddress address, GrpcChannel channel, CoreliftClientOptions options)
     {
         _reason = options.Reason;
+        _ringPath = options.Open is null ? address.SocketPath : null;
         Address = address;
         _channel = channel;
-        _invoker = channel.CreateCallInvoker().WithTraceOf(options).WithToken(address, options.TokenFile);
+        _invoker = channel.CreateCallInvoker().WithTraceOf(options).WithToken(address, options);
         _processes = new ProcessService.ProcessServiceClient(_invoker);
         _control = new ControlService.ControlServiceClient(_invoker);
         _snapshots = new SnapshotService.SnapshotServiceClient(_invoker);

@@ -31,6 +31,21 @@ public sealed record CoreliftClientOptions
     /// </summary>
     public string? TokenFile { get; init; }
 
+    /// <summary>
+    /// Gives the bearer token for each call, where there is no <see cref="TokenFile"/>; null for none. The same rules hold; one that
+    /// is no single word of printable ASCII is refused as well.
+    /// </summary>
+    public Func<string>? Token { get; init; }
+
+    /// <summary>
+    /// Opens connections instead of the client: a tunnel, a port-forward, a socket that was set up otherwise. The stream is the
+    /// client's from then on, and is read and written asynchronously alone; for https the client makes TLS on it, for the host of the
+    /// agent's address or <see cref="ServerName"/>. The address is not connected to, but names the agent in messages. What this
+    /// throws is reported by <see cref="AgentUnreachableException"/>. Null: the client connects to the address. May be called
+    /// again, when a connection was lost.
+    /// </summary>
+    public Func<CancellationToken, ValueTask<Stream>>? Open { get; init; }
+
     /// <summary>Why processes are stopped and read, for the agent's audit log; at most 1024 bytes. Null for no reason.</summary>
     public string? Reason { get; init; }
 

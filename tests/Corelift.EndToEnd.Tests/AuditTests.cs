@@ -14,20 +14,21 @@ public sealed class AuditTests : PolicyTest
     protected override string Policy => PolicyOf(string.Empty, RootMayAll);
 
     [Fact]
-    public async Task Each_stop_capture_and_memory_read_has_a_record_before_and_one_after()
+    public async Task Each_stop_capture_and_read_has_a_record_before_and_one_after()
     {
         using LiveProcess target = LiveProcess.Start("canary", "--mib", "2");
         using GrpcChannel root = ConnectAs(0);
         ControlService.ControlServiceClient control = new(root);
         CaptureStream stream = await CaptureAsync(root, target, Content.Full, Strategy.Fork, reason: "one");
         StopResponse lease = await control.StopAsync(new StopRequest { Ref = Ref(target), Reason = "two" });
+        await ReadAllAsync(control.GetRegisters(new GetRegistersRequest { LeaseId = lease.LeaseId }));
         await ReadAllAsync(control.ReadMemory(new ReadMemoryRequest { LeaseId = lease.LeaseId, Ranges = { new AddressRange { Start = target.Range("private").Start, End = target.Range("private").Start + 5000 } } }));
         await control.ResumeAsync(new ResumeRequest { LeaseId = lease.LeaseId });
-        await Wait.UntilAsync(() => Audit().Count(record => Event(record) == "end") == 3, TimeSpan.FromSeconds(10), "three ends");
+        await Wait.UntilAsync(() => Audit().Count(record => Event(record) == "end") == 4, TimeSpan.FromSeconds(10), "four ends");
 
         JsonElement[] records = Audit();
-        Assert.Equal(["capture", "stop", "read-memory"], records.Where(record => Event(record) == "begin").Select(record => record.GetProperty("action").GetString()!));
-        Assert.Equal(["one", "two", "two"], records.Where(record => Event(record) == "begin").Select(record => record.GetProperty("reason").GetString()!));
+        Assert.Equal(["capture", "stop", "read-registers", "read-memory"], records.Where(record => Event(record) == "begin").Select(record => record.GetProperty("action").GetString()!));
+        Assert.Equal(["one", "two", "two", "two"], records.Where(record => Event(record) == "begin").Select(record => record.GetProperty("reason").GetString()!));
         JsonElement begin = records.First(record => Event(record) == "begin");
         Assert.Equal(target.Pid, begin.GetProperty("target").GetProperty("pid").GetInt32());
         Assert.Equal(Proc.Executable(target.Pid), begin.GetProperty("target").GetProperty("executable").GetString());
@@ -39,6 +40,23 @@ public sealed class AuditTests : PolicyTest
         Assert.Equal(0, await Agent.StopAsync());
         Assert.Equal("stop", Event(Audit()[^1]));
         (await Cli.RunAsync((string?)null, "audit", "verify", AuditPath)).Checked();
+    }
+
+    [Fact]
+    public async Task Whom_a_snapshot_is_sealed_to_is_recorded()
+    {
+        using LiveProcess target = LiveProcess.Start("canary");
+        using GrpcChannel root = ConnectAs(0);
+        string recipient = (await Cli.RunAsync((string?)null, "keygen", "-o", Scratch.File("key.txt"))).Checked().Output.Split(' ', '\n').Single(text => text.StartsWith("age1", StringComparison.Ordinal));
+        CaptureRequest request = CaptureStream.Request(target, Strategy.Direct, Content.Stacks);
+        request.Options.Recipients.Add(recipient);
+
+        _ = await CaptureStream.ReadSealedAsync(root, request);
+        await CaptureAsync(root, target, Content.Stacks);
+
+        JsonElement[] begins = [.. Audit().Where(record => Event(record) == "begin")];
+        Assert.Equal([recipient], begins[0].GetProperty("recipients").EnumerateArray().Select(each => each.GetString()!));
+        Assert.False(begins[1].TryGetProperty("recipients", out _));
     }
 
     [Fact]

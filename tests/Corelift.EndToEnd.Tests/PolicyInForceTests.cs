@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Corelift.V1;
 using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
@@ -104,6 +105,43 @@ public sealed class PolicyInForceTests : PolicyTest
         await RpcAssert.FailsWithReasonAsync(
             () => ReadAllAsync(control.GetRegisters(new GetRegistersRequest { LeaseId = lease.LeaseId })), StatusCode.PermissionDenied, "ACCESS_DENIED");
         await control.ResumeAsync(new ResumeRequest { LeaseId = lease.LeaseId }); // that is always allowed
+        await target.CheckAsync();
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_capture_under_way_ends_when_its_right_is_gone_and_goes_on_where_it_is_not(bool isKept)
+    {
+        using LiveProcess target = LiveProcess.Start("canary", "--mib", "96");
+        using GrpcChannel root = ConnectAs(0);
+        using AsyncServerStreamingCall<CaptureResponse> call =
+            new SnapshotService.SnapshotServiceClient(root).Capture(CaptureStream.Request(target, Strategy.Fork));
+        do
+        {
+            Assert.True(await call.ResponseStream.MoveNext());
+        }
+        while (call.ResponseStream.Current.PartCase != CaptureResponse.PartOneofCase.Memory);
+
+        // Nothing is taken off the stream meanwhile: most of the memory is not sent yet.
+        await SetPolicyAsync(isKept ? PolicyOf(""", "secrets": { "vmaNames": ["[another]"] }""", RootMayAll) : PolicyOf(string.Empty));
+        if (isKept)
+        {
+            CaptureResponse.PartOneofCase last = default;
+            await foreach (CaptureResponse message in call.ResponseStream.ReadAllAsync())
+            {
+                last = message.PartCase;
+            }
+
+            Assert.Equal(CaptureResponse.PartOneofCase.Trailer, last);
+        }
+        else
+        {
+            await RpcAssert.FailsWithReasonAsync(() => ReadAllAsync(call), StatusCode.PermissionDenied, "ACCESS_DENIED");
+            await Wait.UntilAsync(
+                () => Audit().Any(record => record.TryGetProperty("outcome", out JsonElement outcome) && outcome.GetString() == "ACCESS_DENIED"), s_patience, "the end in the audit log");
+        }
+
         await target.CheckAsync();
     }
 

@@ -28,7 +28,7 @@ public abstract class PolicyTest : AgentTest
     protected string PolicyPath => Scratch.File("policy.json");
 
     /// <summary>Where the audit log lies.</summary>
-    protected string AuditPath => Scratch.File("audit.jsonl");
+    protected virtual string AuditPath => Scratch.File("audit.jsonl");
 
     /// <summary>A connection of a user who is in the socket's group.</summary>
     protected GrpcChannel ConnectAs(uint uid) => PeerChannel.Connect(Agent.SocketPath, uid, uid, 0);

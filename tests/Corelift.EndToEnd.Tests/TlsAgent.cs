@@ -10,14 +10,14 @@ namespace Corelift.EndToEnd.Tests;
 /// <summary>An agent with a TLS door on a free port of 127.0.0.1, beside its Unix socket, and the CA of everybody who talks to it.</summary>
 public sealed class TlsAgent : IAsyncDisposable
 {
-    private TlsAgent()
+    private TlsAgent(string dnsName)
     {
         using TcpListener free = new(IPAddress.Loopback, 0);
         free.Start();
         Port = ((IPEndPoint)free.LocalEndpoint).Port;
         Folder.GiveTo(65534, 65534);
         File.WriteAllText(ClientCaFile, Ca.Pem);
-        Ca.IssueServer().WriteTo(CertificateFile, KeyFile);
+        Ca.IssueServer(dnsName: dnsName).WriteTo(CertificateFile, KeyFile);
     }
 
     public TestCa Ca { get; } = new();
@@ -37,9 +37,12 @@ public sealed class TlsAgent : IAsyncDisposable
     public AgentProcess Agent { get; private set; } = null!;
 
     /// <summary>Starts it; <paramref name="more"/> are arguments beside those of the door.</summary>
-    public static async Task<TlsAgent> StartAsync(params string[] more)
+    public static Task<TlsAgent> StartAsync(params string[] more) => StartForAsync("localhost", more);
+
+    /// <summary>The same, with a certificate for another name.</summary>
+    public static async Task<TlsAgent> StartForAsync(string dnsName, params string[] more)
     {
-        TlsAgent agent = new();
+        TlsAgent agent = new(dnsName);
         try
         {
             string[] door = ["--listen", agent.Address, "--tls-certificate", agent.CertificateFile, "--tls-key", agent.KeyFile, "--client-ca", agent.ClientCaFile];

@@ -90,8 +90,22 @@ public sealed class ChartRightsTests
     {
         Manifest[] roles = [.. Manifests.Parse(await Helm.RenderAsync("default-values.yaml")).Where(manifest => manifest.Kind == "ClusterRole" && manifest.Name != "rel-corelift")];
         Assert.Equal(
-            ["corelift.dev processes inspect", "corelift.dev processes inspect,stop,snapshot", "corelift.dev processes inspect,stop,snapshot,snapshot-secrets"],
+            [
+                "corelift.dev processes inspect",
+                "corelift.dev processes inspect,stop,snapshot",
+                "corelift.dev processes,processes/full inspect,stop,snapshot",
+                "corelift.dev processes,processes/full inspect,stop,snapshot,snapshot-secrets",
+            ],
             roles.SelectMany(Rules));
+    }
+
+    [Theory]
+    [InlineData("default-values.yaml", false)] // agents without TLS cannot be reached that way
+    [InlineData("cert-manager-values.yaml", true)]
+    public async Task Reaching_the_agents_is_a_role_of_their_namespace_that_gives_nothing_else(string setup, bool isThere)
+    {
+        Manifest[] roles = [.. Manifests.Parse(await Helm.RenderAsync(setup)).Where(manifest => manifest is { Kind: "Role", Name: "rel-corelift-connect" })];
+        Assert.Equal(isThere ? [" pods get,list", " pods/portforward get,create"] : [], roles.SelectMany(Rules));
     }
 
     [Fact]

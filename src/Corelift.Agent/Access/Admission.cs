@@ -10,7 +10,7 @@ using Grpc.Core;
 namespace Corelift.Agent.Access;
 
 /// <summary>Something that a caller wants to do to a target, beyond looking at it.</summary>
-/// <param name="Action">Name in the audit log: stop, capture, read-memory, measure.</param>
+/// <param name="Action">Name in the audit log: stop, capture, read-registers, read-memory, measure.</param>
 /// <param name="Verb">The right it needs.</param>
 /// <param name="Content">How much memory; null for none.</param>
 internal sealed record AdmissionRequest(string Action, AccessVerb Verb, CaptureContent? Content)
@@ -20,6 +20,9 @@ internal sealed record AdmissionRequest(string Action, AccessVerb Verb, CaptureC
 
     /// <summary>Why, as the client says.</summary>
     internal string Reason { get; init; } = string.Empty;
+
+    /// <summary>Public keys that what is read is sealed to; empty where it goes in the clear.</summary>
+    internal IReadOnlyList<string> Recipients { get; init; } = [];
 
     /// <summary>Whether the target is stopped for it; false where it is stopped under a lease already.</summary>
     internal bool Stops { get; init; } = true;
@@ -119,6 +122,9 @@ internal sealed class Admission(AccessGate gate, TargetIdentityReader identities
     internal async Task<TargetIdentity> ReadAsync(Linux.Procfs.ProcessDirectory directory, CancellationToken cancellationToken) =>
         await identities.ReadAsync(directory, cancellationToken).ConfigureAwait(false);
 
+    /// <summary>The policy that holds now.</summary>
+    internal AccessPolicy CurrentPolicy => policy.Current;
+
     internal bool IsCurrent(AccessPolicy decidedBy) => ReferenceEquals(decidedBy, policy.Current);
 
     internal Task ChangedAsync(AuditBegin begin, TargetIdentity identity, AccessPolicy current, CancellationToken cancellationToken) =>
@@ -141,7 +147,10 @@ internal sealed class Admission(AccessGate gate, TargetIdentityReader identities
     }
 
     private static AuditBegin Describe(Caller caller, TargetIdentity identity, AdmissionRequest request, AccessPolicy current) => new(
-        Guid.NewGuid().ToString("N"), request.Action, caller, request.Reason, identity, ReadCommandLine(identity, current), request.Content, request.IncludesSecrets);
+        Guid.NewGuid().ToString("N"), request.Action, caller, request.Reason, identity, ReadCommandLine(identity, current), request.Content, request.IncludesSecrets)
+    {
+        Recipients = request.Recipients,
+    };
 
     private static IReadOnlyList<string> ReadCommandLine(TargetIdentity identity, AccessPolicy current)
     {

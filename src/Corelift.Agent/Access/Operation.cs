@@ -13,7 +13,7 @@ internal sealed class Operation
     private readonly Admission _admission;
     private readonly AdmissionRequest _request;
     private readonly AuditBegin _record;
-    private readonly AccessPolicy _decidedBy;
+    private AccessPolicy _decidedBy;
     private int _ended;
 
     internal Operation(
@@ -82,6 +82,11 @@ internal sealed class Operation
     /// <exception cref="RpcException">Denied.</exception>
     internal Task RequireStillAsync(CancellationToken cancellationToken) => _admission.RequireAsync(Caller, Target, _request, cancellationToken);
 
+    /// <summary>The same where the policy is another one than it was decided by; costs nothing where it is not.</summary>
+    /// <exception cref="RpcException">Denied.</exception>
+    internal ValueTask DecideAgainAsync(CancellationToken cancellationToken) =>
+        _admission.IsCurrent(_decidedBy) ? ValueTask.CompletedTask : DecideByNewPolicyAsync(cancellationToken);
+
     /// <summary>Refuses what would be above a limit on bytes.</summary>
     /// <exception cref="RpcException">RESOURCE_EXHAUSTED.</exception>
     internal void RequireBytes(ulong bytes)
@@ -125,6 +130,13 @@ internal sealed class Operation
         {
             await EndAsync(outcome).ConfigureAwait(false);
         }
+    }
+
+    private async ValueTask DecideByNewPolicyAsync(CancellationToken cancellationToken)
+    {
+        AccessPolicy current = _admission.CurrentPolicy;
+        await RequireStillAsync(cancellationToken).ConfigureAwait(false);
+        _decidedBy = current;
     }
 
     /// <summary>Records its end, once; counts what was had.</summary>

@@ -16,7 +16,7 @@ internal interface IAuditRecord
 
 /// <summary>What is done to a target: written before it is done. Never holds memory, and nothing of an environment.</summary>
 /// <param name="Operation">Id; the end has the same.</param>
-/// <param name="Action">stop, capture, read-memory or measure.</param>
+/// <param name="Action">stop, capture, read-registers, read-memory or measure.</param>
 /// <param name="Caller">Who.</param>
 /// <param name="Reason">Why, as the client says; may be empty.</param>
 /// <param name="Target">To what.</param>
@@ -29,6 +29,9 @@ internal sealed record AuditBegin(
 {
     /// <summary>begin, changed (the target was another than at the beginning when it was seized) or denied.</summary>
     internal string Event { get; init; } = "begin";
+
+    /// <summary>Public keys that what is read is sealed to; empty where it goes in the clear.</summary>
+    internal IReadOnlyList<string> Recipients { get; init; } = [];
 
     /// <summary>Why it was denied.</summary>
     internal string Because { get; init; } = string.Empty;
@@ -53,6 +56,17 @@ internal sealed record AuditBegin(
         {
             json.WriteString("content"u8, content.ToString().ToLowerInvariant());
             json.WriteBoolean("secrets"u8, IncludesSecrets);
+        }
+
+        if (Recipients.Count > 0)
+        {
+            json.WriteStartArray("recipients"u8);
+            foreach (string recipient in Recipients)
+            {
+                json.WriteStringValue(recipient);
+            }
+
+            json.WriteEndArray();
         }
 
         WriteTarget(json);

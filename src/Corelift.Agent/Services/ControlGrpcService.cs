@@ -89,22 +89,11 @@ internal sealed class ControlGrpcService : ControlService.ControlServiceBase
         }
 
         OwnedLease owned = _leases.Find(request.LeaseId, context.GetCaller());
-        await owned.Stop.RequireStillAsync(context.CancellationToken);
-        StopLease lease = owned.Lease;
+        AdmissionRequest ask = new("read-registers", AccessVerb.Stop, null) { Reason = owned.Stop.Reason, Stops = false };
+        Operation operation = await _admission.BeginAsync(context.GetCaller(), owned.Stop.Target, ask, context.CancellationToken);
         HashSet<int> wanted = [.. request.Tids.Select(tid => (int)Math.Min(tid, int.MaxValue))];
-        HashSet<int> stopped = [.. Enumerable.Range(0, lease.ThreadCount).Select(lease.Threads.Tid)];
-        if (wanted.FirstOrDefault(tid => !stopped.Contains(tid)) is var missing and not 0)
-        {
-            throw RpcErrors.NoSuchThread(missing, lease.Target.Pid);
-        }
-
-        using var threads = new ThreadMapping(lease.Threads, lease.ThreadCount, lease.Target.Pid);
-        foreach (List<StoppedThread> list in threads.InMessages(wanted.Count == 0 ? null : wanted.Contains))
-        {
-            var message = new GetRegistersResponse();
-            message.Threads.AddRange(list);
-            await stream.WriteAsync(message, context.CancellationToken);
-        }
+        await operation.RunAsync(() => WriteRegistersAsync(
+            owned.Lease, operation, wanted, new DecidedStreamWriter<GetRegistersResponse>(stream, operation), context.CancellationToken));
     }
 
     public override async Task ReadMemory(ReadMemoryRequest request, IServerStreamWriter<ReadMemoryResponse> stream, ServerCallContext context)
@@ -123,12 +112,33 @@ internal sealed class ControlGrpcService : ControlService.ControlServiceBase
         Operation operation = await _admission.BeginAsync(caller, owned.Stop.Target, ask, context.CancellationToken);
         await operation.RunAsync(async () =>
         {
-            var reader = new LeaseMemoryReader(owned.Lease, operation, SecretRanges.Find(owned.Lease, operation.Secrets), stream);
+            var reader = new LeaseMemoryReader(
+                owned.Lease, operation, SecretRanges.Find(owned.Lease, operation.Secrets),
+                new DecidedStreamWriter<ReadMemoryResponse>(stream, operation));
             foreach (AddressRange range in request.Ranges)
             {
                 await reader.ReadAsync(range, context.CancellationToken);
             }
         });
+    }
+
+    private static async Task WriteRegistersAsync(
+        StopLease lease, Operation operation, HashSet<int> wanted, IServerStreamWriter<GetRegistersResponse> stream, CancellationToken cancellationToken)
+    {
+        HashSet<int> stopped = [.. Enumerable.Range(0, lease.ThreadCount).Select(lease.Threads.Tid)];
+        if (wanted.FirstOrDefault(tid => !stopped.Contains(tid)) is var missing and not 0)
+        {
+            throw RpcErrors.NoSuchThread(missing, lease.Target.Pid);
+        }
+
+        using var threads = new ThreadMapping(lease.Threads, lease.ThreadCount, lease.Target.Pid);
+        foreach (List<StoppedThread> list in threads.InMessages(wanted.Count == 0 ? null : wanted.Contains))
+        {
+            var message = new GetRegistersResponse();
+            message.Threads.AddRange(list);
+            await stream.WriteAsync(message, cancellationToken);
+            operation.Result = operation.Result with { Threads = operation.Result.Threads + list.Count };
+        }
     }
 
     private static void CheckRanges(ReadMemoryRequest request)

@@ -71,6 +71,7 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
             IncludesSecrets = wanted.Secrets.IsIncluded,
             Reason = request.Reason.Length > 0 || lease is null ? request.Reason : lease.Stop.Reason,
             Stops = lease is null,
+            Recipients = [.. recipients.Select(recipient => recipient.ToString())],
         };
         Operation operation = lease is null
             ? await _admission.BeginAsync(context.GetCaller(), RequestLimits.ToTarget(request.Ref), ask, context.CancellationToken)
@@ -80,11 +81,11 @@ internal sealed class SnapshotGrpcService : SnapshotService.SnapshotServiceBase
         await operation.RunAsync(async () =>
         {
             using var time = new CaptureTime(_engine.Options.MaxCaptureTime, context.CancellationToken);
-            IServerStreamWriter<CaptureResponse> timed = time.Bind(stream);
-            using SealedStreamWriter? seal = SealedStreamWriter.For(recipients, timed);
+            IServerStreamWriter<CaptureResponse> decided = new DecidedStreamWriter<CaptureResponse>(time.Bind(stream), operation);
+            using SealedStreamWriter? seal = SealedStreamWriter.For(recipients, decided);
             await time.KeepAsync(async cancellationToken =>
             {
-                await CaptureAsync(operation, lease?.Lease, wanted, compression, ring, seal ?? timed, began, cancellationToken);
+                await CaptureAsync(operation, lease?.Lease, wanted, compression, ring, seal ?? decided, began, cancellationToken);
                 await (seal?.CompleteAsync(cancellationToken) ?? Task.CompletedTask);
             });
         });

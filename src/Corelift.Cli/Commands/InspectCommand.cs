@@ -19,7 +19,7 @@ internal static class InspectCommand
             async (session, cancellation) =>
             {
                 ProcessRef found = await TargetResolver.ResolveAsync(session, session.Get(target)!, cancellation);
-                Process process = await session.Client.GetProcessAsync(found, cancellation);
+                Process process = await (await session.ClientAsync(cancellation)).GetProcessAsync(found, cancellation);
                 if (session.Get(json))
                 {
                     JsonOutput.Print(session.Console.Out, writer => ProcessJson.Write(writer, process));
@@ -32,7 +32,8 @@ internal static class InspectCommand
                 return ExitCode.Ok;
             },
             "corelift inspect 1234",
-            "corelift inspect postgres --json");
+            "corelift inspect postgres --json",
+            "corelift inspect pod/web-7d9f/app -n shop --service-account oncall --ca ca.crt");
         command.Add(target);
         command.Add(json);
         return command;

@@ -25,7 +25,7 @@ internal static class PlanCommand
             {
                 ProcessRef found = await TargetResolver.ResolveAsync(session, session.Get(target)!, cancellation);
                 SnapshotRequest request = capture.ToRequest(session) with { Target = found };
-                PlanResponse answer = await session.Client.PlanAsync(request, session.Get(trackingRound), cancellation);
+                PlanResponse answer = await (await session.ClientAsync(cancellation)).PlanAsync(request, session.Get(trackingRound), cancellation);
                 if (session.Get(json))
                 {
                     JsonOutput.Print(session.Console.Out, writer =>
@@ -44,7 +44,8 @@ internal static class PlanCommand
             },
             "corelift plan 1234",
             "corelift plan postgres --strategy direct --content full",
-            "corelift plan 1234 --tracking-round");
+            "corelift plan 1234 --tracking-round",
+            "corelift plan pod/web-7d9f -n shop --service-account oncall --ca ca.crt");
         command.Add(target);
         capture.AddTo(command);
         command.Add(trackingRound);

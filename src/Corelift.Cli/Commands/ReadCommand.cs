@@ -20,7 +20,7 @@ internal static class ReadCommand
             async (session, cancellation) =>
             {
                 AddressRange range = ToRange(session.Get(address), session.Get(length));
-                IAsyncEnumerable<MemoryPiece> pieces = MemoryPieces.ReadAsync(session.Client, session.Get(lease)!, range, cancellation);
+                IAsyncEnumerable<MemoryPiece> pieces = MemoryPieces.ReadAsync(await session.ClientAsync(cancellation), session.Get(lease)!, range, cancellation);
                 if (session.Get(output) is { } path)
                 {
                     await WriteAsync(session, pieces, path, cancellation);

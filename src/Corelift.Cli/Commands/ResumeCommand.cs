@@ -15,7 +15,7 @@ internal static class ResumeCommand
             "Ends a lease: the process runs again.",
             async (session, cancellation) =>
             {
-                TimeSpan stoppedFor = await session.Client.ResumeAsync(session.Get(lease)!, cancellation);
+                TimeSpan stoppedFor = await (await session.ClientAsync(cancellation)).ResumeAsync(session.Get(lease)!, cancellation);
                 if (session.Get(json))
                 {
                     JsonOutput.Print(session.Console.Out, writer => writer.WriteMicroseconds("stopped_for_us", stoppedFor));

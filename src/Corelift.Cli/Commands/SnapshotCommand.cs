@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Corelift.Cli.Cluster;
 using Corelift.Cli.Input;
 using Corelift.Cli.Output;
 using Corelift.Client;
@@ -13,7 +14,7 @@ internal sealed class SnapshotCommand
 
     private readonly Argument<string?> _target = new("PID")
     {
-        Description = "A process id, or a name that one process has; none with --lease",
+        Description = $"A process id, a name that one process has, or {PodTarget.Form}; none with --lease",
         Arity = ArgumentArity.ZeroOrOne,
     };
 
@@ -55,7 +56,8 @@ internal sealed class SnapshotCommand
             "corelift snapshot 1234 --strategy precopy --rate-limit 200MiB --max-pause 20ms",
             "corelift snapshot 1234 --content stacks --json",
             "corelift snapshot 1234 --seal-to age1... -o app.core.age",
-            "corelift snapshot 1234 -o - | zstd > app.core.zst");
+            "corelift snapshot 1234 -o - | zstd > app.core.zst",
+            "corelift snapshot pod/web-7d9f/app -n shop --service-account oncall --ca ca.crt -o app.core");
         command.Add(_target);
         command.Add(_output);
         command.Add(_lease);
@@ -90,7 +92,7 @@ internal sealed class SnapshotCommand
             request = request with { Target = await TargetResolver.ResolveAsync(session, target, cancellation) };
             if (output is null)
             {
-                Process process = await session.Client.GetProcessAsync(request.Target, cancellation);
+                Process process = await (await session.ClientAsync(cancellation)).GetProcessAsync(request.Target, cancellation);
                 request = request with { Target = process.Summary.Ref };
                 output = CoreNames.Default(process) + (wanted.StaysSealed ? ".age" : "");
             }
@@ -134,12 +136,12 @@ internal sealed class SnapshotCommand
         using ProgressLine? progress = session.Console.IsErrorTerminal ? new ProgressLine(session.Console.Error) : null;
         if (path is not null)
         {
-            return await session.Client.SealedSnapshotAsync(
+            return await (await session.ClientAsync(cancellation)).SealedSnapshotAsync(
                 request, SnapshotDestination.ToFile(path, session.Get(_force)), progress, cancellation);
         }
 
         await using Stream standardOutput = session.Console.OpenOut();
-        return await session.Client.SealedSnapshotAsync(request, SnapshotDestination.ToStream(standardOutput), progress, cancellation);
+        return await (await session.ClientAsync(cancellation)).SealedSnapshotAsync(request, SnapshotDestination.ToStream(standardOutput), progress, cancellation);
     }
 
     private async Task<SnapshotResult> CaptureAsync(
@@ -148,11 +150,11 @@ internal sealed class SnapshotCommand
         using ProgressLine? progress = session.Console.IsErrorTerminal ? new ProgressLine(session.Console.Error) : null;
         if (path is not null)
         {
-            return await session.Client.SnapshotAsync(
+            return await (await session.ClientAsync(cancellation)).SnapshotAsync(
                 request, SnapshotDestination.ToFile(path, session.Get(_force)), progress, cancellation);
         }
 
         await using Stream standardOutput = session.Console.OpenOut();
-        return await session.Client.SnapshotAsync(request, SnapshotDestination.ToStream(standardOutput), progress, cancellation);
+        return await (await session.ClientAsync(cancellation)).SnapshotAsync(request, SnapshotDestination.ToStream(standardOutput), progress, cancellation);
     }
 }

@@ -28,7 +28,7 @@ internal static class StopCommand
             {
                 ProcessRef found = await TargetResolver.ResolveAsync(session, session.Get(target)!, cancellation);
                 bool isHeld = session.Get(hold);
-                await using StopLease lease = await session.Client.StopAsync(
+                await using StopLease lease = await (await session.ClientAsync(cancellation)).StopAsync(
                     found, session.Get(timeToLive), resumeOnDisconnect: isHeld, cancellation: cancellation);
                 Report(session, lease, session.Get(json));
                 if (!isHeld)
@@ -43,7 +43,8 @@ internal static class StopCommand
                 return ExitCode.Ok; // Ctrl-C is how this is meant to end
             },
             "corelift stop 1234 --ttl 10s",
-            "corelift stop postgres --hold");
+            "corelift stop postgres --hold",
+            "corelift stop pod/web-7d9f/app -n shop --service-account oncall --ca ca.crt --ttl 10s");
         command.Add(target);
         command.Add(timeToLive);
         command.Add(hold);
@@ -64,6 +65,10 @@ internal static class StopCommand
                 writer.WriteNumber("ttl_ms", (long)lease.TimeToLive.TotalMilliseconds);
                 writer.WriteNumber("max_hold_ms", (long)lease.MaxHold.TotalMilliseconds);
                 writer.WriteBoolean("was_group_stopped", lease.WasGroupStopped);
+                if (session.AgentHint.Length > 0)
+                {
+                    writer.WriteString("agent_options", session.AgentHint.TrimStart());
+                }
             });
             return;
         }
@@ -73,6 +78,6 @@ internal static class StopCommand
             $"pid {lease.Target.Pid}: {Units.Count(lease.ThreadCount, "thread")} stopped within {Units.Time(lease.Skew)}, "
             + $"for {Units.Time(lease.TimeToLive)} (at most {Units.Time(lease.MaxHold)})"));
         session.Print($"lease {lease.Id}");
-        session.Print($"next: corelift threads --lease {lease.Id}; corelift resume {lease.Id}");
+        session.Print($"next: corelift threads --lease {lease.Id}{session.AgentHint}; corelift resume {lease.Id}{session.AgentHint}");
     }
 }

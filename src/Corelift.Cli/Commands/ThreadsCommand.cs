@@ -1,7 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
+using Corelift.Cli.Cluster;
 using Corelift.Cli.Input;
 using Corelift.Cli.Output;
+using Corelift.Client;
 using Corelift.V1;
 
 namespace Corelift.Cli.Commands;
@@ -19,7 +21,7 @@ internal static class ThreadsCommand
     {
         Argument<string?> target = new("PID")
         {
-            Description = "A process id, or a name that one process has; none with --lease",
+            Description = $"A process id, a name that one process has, or {PodTarget.Form}; none with --lease",
             Arity = ArgumentArity.ZeroOrOne,
         };
         Option<string?> lease = new("--lease") { Description = "Threads of a target that 'corelift stop' holds, with registers", HelpName = "LEASE" };
@@ -44,8 +46,9 @@ internal static class ThreadsCommand
     private static async Task<int> ListRunningAsync(CliSession session, string target, bool json, CancellationToken cancellation)
     {
         ProcessRef found = await TargetResolver.ResolveAsync(session, target, cancellation);
+        CoreliftClient client = await session.ClientAsync(cancellation);
         List<V1.Thread> threads = [];
-        await foreach (V1.Thread thread in session.Client.ListThreadsAsync(found, cancellation))
+        await foreach (V1.Thread thread in client.ListThreadsAsync(found, cancellation))
         {
             threads.Add(thread);
         }
@@ -71,8 +74,9 @@ internal static class ThreadsCommand
 
     private static async Task<int> ListStoppedAsync(CliSession session, string lease, bool json, CancellationToken cancellation)
     {
+        CoreliftClient client = await session.ClientAsync(cancellation);
         List<StoppedThread> threads = [];
-        await foreach (StoppedThread thread in session.Client.ReadRegistersAsync(lease, null, cancellation))
+        await foreach (StoppedThread thread in client.ReadRegistersAsync(lease, null, cancellation))
         {
             threads.Add(thread);
         }

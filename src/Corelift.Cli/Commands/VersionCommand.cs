@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Corelift.Cli.Cluster;
 using Corelift.Cli.Output;
 using Corelift.Client;
 
@@ -19,11 +20,11 @@ internal static class VersionCommand
                 string problem = "";
                 try
                 {
-                    health = await session.Client.CheckHealthAsync(cancellation);
+                    health = await (await session.ClientAsync(cancellation)).CheckHealthAsync(cancellation);
                 }
-                catch (AgentException failure)
+                catch (Exception failure) when (failure is AgentException or ClusterException)
                 {
-                    problem = failure.Message;
+                    problem = ClusterFailures.Describe(failure).Message;
                 }
 
                 if (session.Get(json))
@@ -33,7 +34,7 @@ internal static class VersionCommand
                 else
                 {
                     session.Print($"corelift {ClientVersion.Text}");
-                    session.Print($"agent    {Describe(health, session.Client.Address.Text, problem)}");
+                    session.Print($"agent    {Describe(health, session.Place.Text, problem)}");
                 }
 
                 return ExitCode.Ok;
@@ -51,7 +52,7 @@ internal static class VersionCommand
         JsonOutput.Print(session.Console.Out, writer =>
         {
             writer.WriteString("client", ClientVersion.Text);
-            writer.WriteString("address", session.Client.Address.Text);
+            writer.WriteString("address", session.Place.Text);
             writer.WriteBoolean("reachable", health is not null);
             writer.WriteBoolean("serving", health?.IsServing ?? false);
             writer.WriteString("agent", health?.Version);

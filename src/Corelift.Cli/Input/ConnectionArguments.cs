@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Corelift.Cli.Cluster;
 using Corelift.Client;
 
 namespace Corelift.Cli.Input;
@@ -6,8 +7,10 @@ namespace Corelift.Cli.Input;
 /// <summary>The options that say how to reach the agent and who one is; each can stand in the environment instead.</summary>
 internal sealed class ConnectionArguments
 {
+    private static readonly AgentPlace s_usual = new(AgentAddress.Default);
+
     private readonly CliConsole _console;
-    private readonly Option<AgentAddress> _agent;
+    private readonly Option<AgentPlace> _agent;
     private readonly Option<string> _ca;
     private readonly Option<string> _certificate;
     private readonly Option<string> _key;
@@ -18,27 +21,24 @@ internal sealed class ConnectionArguments
     internal ConnectionArguments(CliConsole console)
     {
         _console = console;
-        _agent = new Option<AgentAddress>("--agent")
+        _agent = new Option<AgentPlace>("--agent")
         {
-            Description = "Where the agent listens: unix:PATH, http://HOST:PORT or https://HOST:PORT; "
+            Description = "Where the agent listens: unix:PATH, http://HOST:PORT or https://HOST:PORT; or in a cluster: node/NAME or pod/NAME; "
                 + "environment: CORELIFT_AGENT",
             HelpName = "ADDRESS",
             Recursive = true,
-            CustomParser = ValueParsers.Of("--agent", AgentAddress.Parse),
+            CustomParser = ValueParsers.Of("--agent", AgentPlace.Parse),
             DefaultValueFactory = result =>
             {
-                string? text = console.Environment("CORELIFT_AGENT");
-                if (string.IsNullOrEmpty(text))
+                try
                 {
-                    return AgentAddress.Default;
+                    return console.Environment("CORELIFT_AGENT") is { Length: > 0 } text ? AgentPlace.Parse(text) : s_usual;
                 }
-
-                if (!AgentAddress.TryParse(text, out AgentAddress? address, out string? problem))
+                catch (FormatException problem)
                 {
-                    result.AddError($"CORELIFT_AGENT: {problem}");
+                    result.AddError($"CORELIFT_AGENT: {problem.Message}");
+                    return s_usual;
                 }
-
-                return address ?? AgentAddress.Default;
             },
         };
         _ca = Text("--ca", "FILE", "CAs that the agent's certificate must come from (PEM), for https", "CORELIFT_CA");
@@ -51,7 +51,12 @@ internal sealed class ConnectionArguments
 
     internal IReadOnlyList<Option> Options => [_agent, _ca, _certificate, _key, _serverName, _tokenFile, _reason];
 
-    internal AgentAddress Address(ParseResult arguments) => arguments.GetValue(_agent)!;
+    /// <summary>Where the agent is: as the user says, else at the usual socket.</summary>
+    internal AgentPlace Place(ParseResult arguments) => arguments.GetValue(_agent)!;
+
+    /// <summary>Whether the user says where the agent is, by the option or by the variable.</summary>
+    internal bool NamesAgent(ParseResult arguments) =>
+        arguments.GetResult(_agent) is { Implicit: false } || _console.Environment("CORELIFT_AGENT") is { Length: > 0 };
 
     internal CoreliftClientOptions ToOptions(ParseResult arguments) => new()
     {

@@ -1,10 +1,12 @@
 using System.Globalization;
+using Corelift.Cli.Cluster;
 using Corelift.Cli.Output;
+using Corelift.Client;
 using Corelift.V1;
 
 namespace Corelift.Cli.Input;
 
-/// <summary>Finds the process that a user means by a pid or a name.</summary>
+/// <summary>Finds the process that a user means by a pid, a name or a pod.</summary>
 internal static class TargetResolver
 {
     private const int MostCandidates = 10;
@@ -14,6 +16,11 @@ internal static class TargetResolver
     /// <exception cref="UsageException">No process, or several, have the name; or the pid cannot be one.</exception>
     internal static async Task<ProcessRef> ResolveAsync(CliSession session, string text, CancellationToken cancellation)
     {
+        if (PodTarget.IsOne(text))
+        {
+            return await PodResolver.ResolveAsync(session, ParsePod(text), cancellation);
+        }
+
         if (text.Length > 0 && text.All(char.IsAsciiDigit))
         {
             return uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out uint pid) && pid is > 0 and <= LargestPid
@@ -26,8 +33,9 @@ internal static class TargetResolver
             throw new UsageException($"'{text}' is neither a process id nor a name");
         }
 
+        CoreliftClient client = await session.ClientAsync(cancellation);
         List<ProcessSummary> found = [];
-        await foreach (ProcessSummary process in session.Client.ListProcessesAsync(new ListProcessesRequest { Name = text }, cancellation))
+        await foreach (ProcessSummary process in client.ListProcessesAsync(new ListProcessesRequest { Name = text }, cancellation))
         {
             found.Add(process);
             if (found.Count > MostCandidates)
@@ -42,6 +50,18 @@ internal static class TargetResolver
             [{ Ref: { } only }] => only,
             _ => throw Ambiguous(session, text, found),
         };
+    }
+
+    private static PodTarget ParsePod(string text)
+    {
+        try
+        {
+            return PodTarget.Parse(text);
+        }
+        catch (FormatException problem)
+        {
+            throw new UsageException(problem.Message);
+        }
     }
 
     private static UsageException Ambiguous(CliSession session, string text, List<ProcessSummary> found)

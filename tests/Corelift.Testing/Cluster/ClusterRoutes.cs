@@ -42,6 +42,8 @@ internal sealed class ClusterRoutes(ClusterStandIn cluster, Action<(string Path,
             ["api", "v1", "namespaces", var space, "pods"] => ListAsync(context, space),
             ["api", "v1", "namespaces", var space, "pods", var name] => GetAsync(context, space, name),
             ["api", "v1", "namespaces", var space, "pods", var name, "portforward"] => ForwardAsync(context, $"{space}/{name}"),
+            ["api", "v1", "namespaces", var space, "serviceaccounts", var name, "token"] when cluster.Missing.Contains($"{space}/{name}") =>
+                RefuseAsync(context, 404, "NotFound", $"serviceaccounts \"{name}\" not found"),
             ["api", "v1", "namespaces", var space, "serviceaccounts", var name, "token"] => WriteAsync(context, ClusterReviews.NewToken(cluster.Tokens, space, name, body!)),
             ["apis", "authentication.k8s.io", "v1", "tokenreviews"] => WriteAsync(context, ClusterReviews.Token(cluster.Tokens, body!)),
             ["apis", "authorization.k8s.io", "v1", "subjectaccessreviews"] => WriteAsync(context, ClusterReviews.Access(cluster.Rights, body!)),
@@ -134,7 +136,7 @@ internal sealed class ClusterRoutes(ClusterStandIn cluster, Action<(string Path,
         ushort port = ushort.Parse(context.Request.Query["ports"]!, CultureInfo.InvariantCulture);
         foreach (byte channel in (byte[])[0, 1])
         {
-            await SendAsync(socket, new byte[] { channel, (byte)port, (byte)(port >> 8) });
+            await SendAsync(socket, new byte[] { channel, unchecked((byte)port), unchecked((byte)(port >> 8)) });
         }
 
         using TcpClient target = new();

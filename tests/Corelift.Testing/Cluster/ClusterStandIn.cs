@@ -66,6 +66,9 @@ public sealed class ClusterStandIn : IAsyncDisposable
     /// <summary>Rights that it knows of.</summary>
     public ConcurrentBag<ClusterRight> Rights { get; } = [];
 
+    /// <summary>Service accounts that it does not have, by NAMESPACE/NAME; it has all others.</summary>
+    public ConcurrentBag<string> Missing { get; } = [];
+
     /// <summary>Where a port of a pod leads, by NAMESPACE/NAME: a TCP port on loopback.</summary>
     public ConcurrentDictionary<string, int> Forwards { get; } = new();
 
@@ -109,6 +112,25 @@ public sealed class ClusterStandIn : IAsyncDisposable
         File.WriteAllText(_folder.File(name), text);
         return _folder.File(name);
     }
+
+    /// <summary>Writes a kubeconfig of one context, with a token of a service account; its path.</summary>
+    public string WriteKubeconfig(string context = "test", string space = "shop", string? user = null) => WriteFile($"{context}.kubeconfig", $"""
+        apiVersion: v1
+        kind: Config
+        current-context: {context}
+        contexts:
+        - name: {context}
+          context: {"{"}cluster: here, user: me, namespace: {space}{"}"}
+        clusters:
+        - name: here
+          cluster:
+            server: {Url}
+            certificate-authority-data: {Convert.ToBase64String(System.Text.Encoding.ASCII.GetBytes(_certificates.Authority))}
+        users:
+        - name: me
+          user:
+            {user ?? $"token: {Tokens.Issue("shop", "jane", TimeSpan.FromHours(1), ClusterTokens.ApiAudience)}"}
+        """);
 
     /// <summary>A client certificate that it takes, as PEM.</summary>
     public (string Certificate, string Key) IssueClientCertificate(string user) => _certificates.IssueClient(user);
