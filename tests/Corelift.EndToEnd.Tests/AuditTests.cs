@@ -47,7 +47,7 @@ public sealed class AuditTests : PolicyTest
     {
         using LiveProcess target = LiveProcess.Start("canary");
         using GrpcChannel root = ConnectAs(0);
-        string recipient = (await Cli.RunAsync((string?)null, "keygen", "-o", Scratch.File("key.txt"))).Checked().Output.Split(' ', '\n').Single(text => text.StartsWith("age1", StringComparison.Ordinal));
+        string recipient = (await Cli.RunAsync((string?)null, "keygen", "-o", Scratch.File("key.txt"))).Checked().Errors.TrimEnd().Split(' ', '\n').Single(text => text.StartsWith("age1", StringComparison.Ordinal));
         CaptureRequest request = CaptureStream.Request(target, Strategy.Direct, Content.Stacks);
         request.Options.Recipients.Add(recipient);
 
