@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Corelift.V1;
 using Grpc.Core;
 using Grpc.Net.Client;
+using Process = System.Diagnostics.Process;
 
 namespace Corelift.Benchmarks;
 

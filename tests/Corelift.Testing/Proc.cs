@@ -40,7 +40,7 @@ public static class Proc
     /// <summary>The fields of stat after the name: index 0 is field 3 of proc(5), the state.</summary>
     public static string[] Stat(string path)
     {
-        string text = Lines(path).FirstOrDefault() ?? "";
+        string text = string.Join('\n', Lines(path)); // a name may hold line feeds
         int end = text.LastIndexOf(')');
         return end < 0 ? [] : text[(end + 2)..].Split(' ');
     }

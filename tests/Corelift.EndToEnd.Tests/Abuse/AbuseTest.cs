@@ -46,7 +46,7 @@ public abstract class AbuseTest : IAsyncLifetime
 
     /// <summary>A connection that says nothing yet.</summary>
     protected Task<RawHttp2> ConnectAsync(string door) =>
-        door == "unix" ? RawHttp2.ConnectUnixAsync(Server.Agent.SocketPath) : RawHttp2.ConnectTlsAsync(Server.Port, Server.Ca.IssueClient());
+        door == "unix" ? RawHttp2.ConnectUnixAsync(Server.Agent.SocketPath) : RawHttp2.ConnectTlsAsync(Server.Port, Server.Ca.IssueClient(), Server.Ca);
 
     /// <summary>A connection that has begun as a client does.</summary>
     protected async Task<RawHttp2> BeginAsync(string door, int initialWindow = 65535)

@@ -54,6 +54,7 @@ internal sealed class FuzzRun : IDisposable
 
         _current = new CurrentInput(folders.Current, Math.Max(target.MostBytes, 1 << 20));
         _runner = new InputRunner(target, options.LongestInput, EndForTime);
+        AppDomain.CurrentDomain.ProcessExit += ForgetCurrent; // whoever is told to end has not crashed
     }
 
     /// <summary>Runs until the time is up.</summary>
@@ -90,9 +91,12 @@ internal sealed class FuzzRun : IDisposable
 
     public void Dispose()
     {
+        AppDomain.CurrentDomain.ProcessExit -= ForgetCurrent;
         _runner.Dispose();
         _current.Dispose();
     }
+
+    private void ForgetCurrent(object? sender, EventArgs e) => _current.End();
 
     /// <returns>How much the input showed that was new.</returns>
     private int Try(byte[] input)

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 
 namespace Corelift.Testing.Http2;
@@ -77,8 +78,10 @@ public sealed class RawHttp2 : IAsyncDisposable
     }
 
     /// <summary>Connects to a TLS door of this host, and says nothing of HTTP yet.</summary>
-    public static async Task<RawHttp2> ConnectTlsAsync(int port, TestCertificate certificate)
+    public static async Task<RawHttp2> ConnectTlsAsync(int port, TestCertificate certificate, TestCa ca)
     {
+        X509ChainPolicy trust = new() { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        trust.CustomTrustStore.ImportFromPem(ca.Pem);
         TcpClient client = new();
         await client.ConnectAsync("127.0.0.1", port);
         SslStream tls = new(client.GetStream(), leaveInnerStreamOpen: false);
@@ -86,9 +89,8 @@ public sealed class RawHttp2 : IAsyncDisposable
         {
             TargetHost = "localhost",
             ApplicationProtocols = [SslApplicationProtocol.Http2],
-            ClientCertificates = [certificate.ToCertificate()],
+            CertificateChainPolicy = trust,
             LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate.ToCertificate(),
-            RemoteCertificateValidationCallback = static (_, _, _, _) => true, // whom it talks to is not what these tests are about
         });
         return new RawHttp2(tls);
     }
