@@ -94,7 +94,7 @@ public sealed class MapsParserTests
         byte[] swapped = "3000-4000 rw-p 0 00:00 0\n1000-2000 rw-p 0 00:00 0\n"u8.ToArray();
         byte[] two = "1000-2000 rw-p 0 00:00 0 /name\n3000-4000 rw-p 0 00:00 0\n"u8.ToArray();
         Assert.Throws<ProcfsFormatException>(() => MapsParser.Parse(swapped, ProcfsLimits.Default));
-        Assert.Throws<ProcfsFormatException>(() => MapsParser.Parse(two, new ProcfsLimits { MaxVmas = 1 }));
+        Assert.Throws<ProcfsLimitException>(() => MapsParser.Parse(two, new ProcfsLimits { MaxVmas = 1 }));
         Assert.Throws<ProcfsFormatException>(() => MapsParser.Parse(two, new ProcfsLimits { MaxNameBytes = 4 }));
         Assert.Equal(2, MapsParser.Parse(two, new ProcfsLimits { MaxVmas = 2 }).Count);
     }
