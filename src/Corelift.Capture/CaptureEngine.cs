@@ -121,8 +121,8 @@ public sealed partial class CaptureEngine : IAsyncDisposable
         ProcessRef identity;
         using (ProcessDirectory directory = TargetFacts.Open(target))
         {
-            identity = directory.ReadIdentity();
-            _options.Limits.RequireThreads(target.Pid, directory.ReadStatus().ThreadCount);
+            identity = TargetFacts.Identify(directory);
+            _options.Limits.RequireThreads(target.Pid, TargetFacts.CountThreads(directory));
         }
 
         IDisposable taken = await _registry.TakeAsync(identity, cancellationToken).ConfigureAwait(false);
@@ -176,7 +176,7 @@ public sealed partial class CaptureEngine : IAsyncDisposable
         TargetFacts facts = TargetFacts.Read(directory, _options.Limits);
         CapturePlan plan = CapturePlanner.Plan(facts, request, Resources(request), refuse: true);
         _options.Limits.RequireBytes(plan.TotalBytes);
-        return (directory.ReadIdentity(), plan);
+        return (TargetFacts.Identify(directory), plan);
     }
 
     private SafeFileHandle? OpenSpoolFile(CapturePlan plan)

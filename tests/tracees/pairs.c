@@ -63,6 +63,9 @@ int main(int argc, char **argv)
     progress = calloc((size_t)thread_count, sizeof *progress);
     for (long i = 0; i < thread_count; i++)
         tracee_thread(write_pairs, (void *)(intptr_t)i, 0);
+    for (long i = 0; i < thread_count; i++)
+        while (atomic_load(&progress[i]) == 0) /* a thread that begins blocks all signals for a moment */
+            sched_yield();
     tracee_ready("first=%p-%p second=%p-%p pairs=%ld threads=%ld", (void *)first, (void *)(first + block),
                  (void *)second, (void *)(second + block), pair_count, thread_count);
     tracee_serve(command);

@@ -131,6 +131,26 @@ internal sealed class TargetFacts
         }
     }
 
+    /// <summary>Pid and start time.</summary>
+    /// <exception cref="CaptureException">It has just ended.</exception>
+    internal static ProcessRef Identify(ProcessDirectory directory) => WhileThere(directory, () => directory.ReadIdentity());
+
+    /// <summary>Number of its threads.</summary>
+    /// <exception cref="CaptureException">It has just ended.</exception>
+    internal static int CountThreads(ProcessDirectory directory) => WhileThere(directory, () => directory.ReadStatus().ThreadCount);
+
+    private static T WhileThere<T>(ProcessDirectory directory, Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (SyscallException failure) when (failure.IsTaskGone)
+        {
+            throw new CaptureException(CaptureFailure.TargetExited, $"process {directory.Pid} ended while it was looked at");
+        }
+    }
+
     private static void Check(ProcessDirectory directory, ProcessRef target)
     {
         TaskStatus status = directory.ReadStatus();

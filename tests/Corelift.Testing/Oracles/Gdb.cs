@@ -58,8 +58,9 @@ public static partial class Gdb
             && !(HasOtherXsaveLayout && line.Contains(".reg-xstate", StringComparison.Ordinal) && line.EndsWith("too small.", StringComparison.Ordinal))),
     ];
 
-    /// <summary>CPUID leaf 0xD, subleaf 5: where AVX-512's mask registers lie; 1088 with Intel's gap of MPX before them.</summary>
-    private static bool HasOtherXsaveLayout => X86Base.IsSupported && X86Base.CpuId(0xD, 5) is { Eax: > 0, Ebx: not 1088 };
+    /// <summary>CPUID leaf 0xD: where AVX-512's mask registers lie (subleaf 5), or the protection keys (9), unless where Intel has them.</summary>
+    private static bool HasOtherXsaveLayout => X86Base.IsSupported
+        && (X86Base.CpuId(0xD, 5) is { Eax: > 0, Ebx: not 1088 } || X86Base.CpuId(0xD, 9) is { Eax: > 0, Ebx: not 2688 });
 
     private static Dictionary<int, string[]> Backtraces(string output)
     {
