@@ -14,7 +14,7 @@ public sealed class CorpusTests(CorpusTests.OneAgent agent) : IClassFixture<Corp
         [("mode32", "direct")] = "UNSUPPORTED_ARCHITECTURE",
         [("mode32", "fork")] = "UNSUPPORTED_ARCHITECTURE",
         [("mode32", "stop")] = "UNSUPPORTED_ARCHITECTURE",
-        [("no-more-tasks", "fork")] = "FORK_REFUSED",
+        [("no-more-tasks", "fork")] = "FORK_NOT_SAFE",
         [("no-more-tasks", "precopy")] = "PRECOPY_NOT_POSSIBLE",
         [("seccomp-kill", "fork")] = "FORK_NOT_SAFE",
         [("seccomp-kill", "precopy")] = "PRECOPY_NOT_POSSIBLE",
