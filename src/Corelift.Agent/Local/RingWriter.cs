@@ -24,7 +24,7 @@ internal sealed class RingWriter : IDisposable
     internal static RingWriter? TryBegin(MemoryRing ring) => ring.TryHold() ? new RingWriter(ring) : null;
 
     /// <summary>Where the next bytes may be read to: a slot that is free, waiting for one where there is none.</summary>
-    /// <exception cref="RpcException">RING_BROKEN: the client has gone, or has emptied no slot for a minute.</exception>
+    /// <exception cref="RpcException">RING_BROKEN: the client has gone, or has emptied no slot for too long.</exception>
     internal async ValueTask<Memory<byte>> ReserveAsync(CancellationToken cancellationToken)
     {
         if (_current == None || _isGiven)

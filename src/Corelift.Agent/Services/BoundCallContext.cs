@@ -35,16 +35,13 @@ internal sealed class BoundCallContext : ServerCallContext, IDisposable
     /// <summary>Whether it was ended because the time had come, and not by the client.</summary>
     internal bool HasExpired => _ended.IsCancellationRequested && !_call.CancellationToken.IsCancellationRequested;
 
-    /// <summary>Cancelled when the client goes.</summary>
-    internal CancellationToken ClientToken => _call.CancellationToken;
-
     /// <summary>This context for callers whose identity runs out, and none for others.</summary>
     internal static BoundCallContext? For(ServerCallContext call, Caller caller) =>
         caller.ExpiresAt is { } end ? new BoundCallContext(call, end) : null;
 
     /// <summary>A writer for a bound call; others keep theirs.</summary>
     internal static IServerStreamWriter<T> Bind<T>(IServerStreamWriter<T> stream, BoundCallContext? call) =>
-        call is null ? stream : new BoundStreamWriter<T>(stream, call);
+        call is null ? stream : new TimedStreamWriter<T>(stream, call.CancellationToken, call._call.CancellationToken);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -86,28 +83,4 @@ internal sealed class BoundCallContext : ServerCallContext, IDisposable
     protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) => _call.CreatePropagationToken(options);
 
     protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => _call.WriteResponseHeadersAsync(responseHeaders);
-}
-
-/// <summary>
-/// Writes to a bound call. A write that its token cancels resets the stream, and then nobody can be told why it ended: so writes
-/// go by the client's token, and the call's is looked at between them.
-/// </summary>
-internal sealed class BoundStreamWriter<T>(IServerStreamWriter<T> stream, BoundCallContext call) : IServerStreamWriter<T>
-{
-    /// <inheritdoc/>
-    public WriteOptions? WriteOptions
-    {
-        get => stream.WriteOptions;
-        set => stream.WriteOptions = value;
-    }
-
-    /// <inheritdoc/>
-    public Task WriteAsync(T message) => WriteAsync(message, CancellationToken.None);
-
-    /// <inheritdoc/>
-    public Task WriteAsync(T message, CancellationToken cancellationToken)
-    {
-        call.CancellationToken.ThrowIfCancellationRequested();
-        return stream.WriteAsync(message, call.ClientToken);
-    }
 }

@@ -34,28 +34,8 @@ internal sealed class CaptureTime : IDisposable
         }
     }
 
-    /// <summary>
-    /// A stream that is written to while there is time. A write that its token cancels resets the stream, and then nobody can be
-    /// told why: writes go by the call's token, and the time is looked at between them.
-    /// </summary>
-    internal IServerStreamWriter<T> Bind<T>(IServerStreamWriter<T> stream) => new Writer<T>(stream, _either.Token, _call);
+    /// <summary>A stream that is written to while there is time.</summary>
+    internal IServerStreamWriter<T> Bind<T>(IServerStreamWriter<T> stream) => new TimedStreamWriter<T>(stream, _either.Token, _call);
 
     public void Dispose() => _either.Dispose();
-
-    private sealed class Writer<T>(IServerStreamWriter<T> stream, CancellationToken time, CancellationToken call) : IServerStreamWriter<T>
-    {
-        public WriteOptions? WriteOptions
-        {
-            get => stream.WriteOptions;
-            set => stream.WriteOptions = value;
-        }
-
-        public Task WriteAsync(T message) => WriteAsync(message, CancellationToken.None);
-
-        public Task WriteAsync(T message, CancellationToken cancellationToken)
-        {
-            time.ThrowIfCancellationRequested();
-            return stream.WriteAsync(message, call);
-        }
-    }
 }
