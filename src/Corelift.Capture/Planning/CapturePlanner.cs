@@ -111,11 +111,12 @@ internal static class CapturePlanner
             return "the target runs with a shadow stack, which a remote call would have to match";
         }
 
-        if (facts.TasksLeft < LeastTasksLeft)
+        ulong? tasks = CgroupHeadroom.ReadTasks(facts.Directory);
+        if (tasks < LeastTasksLeft)
         {
             return string.Create(
                 CultureInfo.InvariantCulture,
-                $"the target's cgroup may have only {facts.TasksLeft} more tasks (pids.max): an image could take the one that the target wants next");
+                $"the target's cgroup may have only {tasks} more tasks (pids.max): an image could take the one that the target wants next");
         }
 
         ulong needed = (facts.Status.ResidentAnonymousBytes / 8) + (64UL << 20) + (2 * facts.Status.PageTableBytes);

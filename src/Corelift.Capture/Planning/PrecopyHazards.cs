@@ -36,7 +36,7 @@ internal static class PrecopyHazards
             return string.Create(CultureInfo.InvariantCulture, $"the target has {facts.Vmas.Count} mappings, near the kernel's limit, and tracking may add some");
         }
 
-        if (facts.TasksLeft == 0)
+        if (CgroupHeadroom.ReadTasks(facts.Directory) == 0)
         {
             return "the target's cgroup may have no more tasks (pids.max), and one is needed for a moment to open its memory";
         }

@@ -55,9 +55,6 @@ internal sealed class TargetFacts
 
     internal bool IsCoreClr { get; private init; }
 
-    /// <summary>Number of tasks that its cgroup may have beyond those it has; null for any.</summary>
-    internal ulong? TasksLeft { get; private init; }
-
     /// <summary>Whether the agent may open its mem file by itself, without anything being done in the target.</summary>
     internal bool CanOpenMem { get; private init; }
 
@@ -111,7 +108,6 @@ internal sealed class TargetFacts
                 CoredumpFilter = ReadFilter(source),
                 IsCoreClr = vmas.Any(v => v.Vma.Name.EndsWith("/libcoreclr.so", StringComparison.Ordinal)),
                 CanOpenMem = source.CanOpenMemory(),
-                TasksLeft = CgroupHeadroom.ReadTasks(source),
                 IsFrozen = ReadFrozen(directory, source.Tid),
             };
         }
@@ -121,7 +117,7 @@ internal sealed class TargetFacts
         }
         catch (SyscallException failure) when (failure.IsTaskGone)
         {
-            throw new CaptureException(CaptureFailure.TargetExited, $"process {directory.Pid} ended while it was looked at");
+            throw JustEnded(directory);
         }
         catch (SyscallException failure) when (failure.IsDenied)
         {
@@ -147,7 +143,7 @@ internal sealed class TargetFacts
         }
         catch (SyscallException failure) when (failure.IsTaskGone)
         {
-            throw new CaptureException(CaptureFailure.TargetExited, $"process {directory.Pid} ended while it was looked at");
+            throw JustEnded(directory);
         }
     }
 
@@ -202,6 +198,9 @@ internal sealed class TargetFacts
         return $"process {pid} is traced by {name} (pid {tracer}): only one tracer is possible, so end that one first";
     }
 
+    private static CaptureException JustEnded(ProcessDirectory directory) =>
+        new(CaptureFailure.TargetExited, $"process {directory.Pid} ended while it was looked at");
+
     private static CaptureException NotThere(ProcessRef target) => target.StartTimeTicks == 0
         ? new CaptureException(CaptureFailure.NoSuchProcess, $"there is no process {target.Pid} in the agent's pid namespace")
         : new CaptureException(CaptureFailure.NoSuchProcess, $"process {target.Pid} (started at tick {target.StartTimeTicks}) has ended");
@@ -219,7 +218,7 @@ internal sealed class TargetFacts
             task.Dispose();
         }
 
-        throw new CaptureException(CaptureFailure.TargetExited, $"process {directory.Pid} ended while it was looked at");
+        throw JustEnded(directory);
     }
 
     /// <summary>Whether a task waits in a freezer: that of the unified hierarchy, or that of version 1, where it is in state D.</summary>
