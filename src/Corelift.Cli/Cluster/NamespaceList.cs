@@ -41,13 +41,7 @@ internal static class NamespaceList
         try
         {
             await using CoreliftClient client = await cluster.ConnectAsync(cluster.Agents.Choose(node, agents), cancellation);
-            List<ProcessSummary> processes = [];
-            await foreach (ProcessSummary process in client.ListProcessesAsync(filter, cancellation))
-            {
-                processes.Add(process);
-            }
-
-            return new NodeAnswer(node, processes, null, ExitCode.Ok);
+            return new NodeAnswer(node, await client.ListProcessesAsync(filter, cancellation).ToListAsync(cancellation), null, ExitCode.Ok);
         }
         catch (Exception failure) when (failure is AgentException or ClusterException)
         {

@@ -23,13 +23,7 @@ internal static class PodResolver
         }
 
         CoreliftClient client = await session.ClientAsync(cancellation);
-        List<ProcessSummary> found = [];
-        await foreach (ProcessSummary process in client.ListProcessesAsync(filter, cancellation))
-        {
-            found.Add(process);
-        }
-
-        return ProcessChoice.Choose(session, target, found);
+        return ProcessChoice.Choose(session, target, await client.ListProcessesAsync(filter, cancellation).ToListAsync(cancellation));
     }
 
     /// <summary>Asks the cluster where the pod is, and which container it is.</summary>

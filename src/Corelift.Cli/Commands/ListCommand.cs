@@ -64,12 +64,7 @@ internal static class ListCommand
         }
 
         CoreliftClient client = await session.ClientAsync(cancellation);
-        List<ProcessSummary> processes = [];
-        await foreach (ProcessSummary process in client.ListProcessesAsync(filter, cancellation))
-        {
-            processes.Add(process);
-        }
-
+        List<ProcessSummary> processes = await client.ListProcessesAsync(filter, cancellation).ToListAsync(cancellation);
         ProcessList.Print(session, processes, showsPods: filter.Namespace.Length > 0, json);
         return ExitCode.Ok;
     }

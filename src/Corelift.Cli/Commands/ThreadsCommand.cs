@@ -47,12 +47,7 @@ internal static class ThreadsCommand
     {
         ProcessRef found = await TargetResolver.ResolveAsync(session, target, cancellation);
         CoreliftClient client = await session.ClientAsync(cancellation);
-        List<V1.Thread> threads = [];
-        await foreach (V1.Thread thread in client.ListThreadsAsync(found, cancellation))
-        {
-            threads.Add(thread);
-        }
-
+        List<V1.Thread> threads = await client.ListThreadsAsync(found, cancellation).ToListAsync(cancellation);
         if (json)
         {
             ThreadJson.PrintRunning(session.Console.Out, threads);
@@ -75,12 +70,7 @@ internal static class ThreadsCommand
     private static async Task<int> ListStoppedAsync(CliSession session, string lease, bool json, CancellationToken cancellation)
     {
         CoreliftClient client = await session.ClientAsync(cancellation);
-        List<StoppedThread> threads = [];
-        await foreach (StoppedThread thread in client.ReadRegistersAsync(lease, null, cancellation))
-        {
-            threads.Add(thread);
-        }
-
+        List<StoppedThread> threads = await client.ReadRegistersAsync(lease, null, cancellation).ToListAsync(cancellation);
         if (json)
         {
             ThreadJson.PrintStopped(session.Console.Out, threads);
