@@ -31,11 +31,10 @@ public sealed class NeighbourTests : AgentTest
     [Fact]
     public async Task No_image_takes_the_last_task_that_the_targets_cgroup_may_have()
     {
-        using TestCgroup cgroup = TestCgroup.WithTasks(100);
+        using TestCgroup cgroup = TestCgroup.ForTasks();
         using LiveProcess target = LiveProcess.Start("canary", "--mib", "16", "--threads", "4");
-        int tasks = Proc.Tasks(target.Pid).Length;
         cgroup.Take(target.Pid);
-        cgroup.SetTasks(tasks + 1);
+        cgroup.AllowMoreTasks(1);
 
         CommandResult refused = await Cli.RunAsync(Agent, "snapshot", $"{target.Pid}", "-o", CorePath, "--strategy", "fork");
         Assert.Equal(4, refused.ExitCode);
@@ -49,7 +48,7 @@ public sealed class NeighbourTests : AgentTest
             core.AssertHolds(target.Range("private"));
         }
 
-        cgroup.SetTasks(tasks);
+        cgroup.AllowMoreTasks(0);
         report = await SnapshotAsync(target, "auto", "default", "--force");
         Assert.Equal("direct", report.Strategy);
         using CoreImage full = new(CorePath);
@@ -73,7 +72,7 @@ public sealed class NeighbourTests : AgentTest
     [Fact]
     public async Task Reading_slows_down_while_the_target_waits_for_a_CPU()
     {
-        using TestCgroup cgroup = TestCgroup.WithPressure();
+        using TestCgroup cgroup = TestCgroup.InUnified();
         string writers = $"{2 * Environment.ProcessorCount}";
         using LiveProcess target = LiveProcess.Start("dirtier", "--mib", "256", "--threads", "1", "--writers", writers, "--mbps", "50000");
         cgroup.Take(target.Pid);

@@ -41,8 +41,7 @@ internal sealed class FrontEndTarget : IFuzzTarget
         }
     }
 
-    public static byte[]? Mutate(byte[] input, Random random) =>
-        input.Length > 1 && Protocol.Mutate(input.AsSpan(1), random) is { } changed ? [input[0], .. changed] : null;
+    public static byte[]? Mutate(byte[] input, Random random) => Protocol.MutateAfterFirst(input, random);
 
     public static void Fuzz(ReadOnlySpan<byte> input)
     {

@@ -28,6 +28,10 @@ internal static class Protocol
         return messages;
     }
 
+    /// <summary>The same for messages behind a byte that says whom they are for, which stays.</summary>
+    internal static byte[]? MutateAfterFirst(byte[] input, Random random) =>
+        input.Length > 1 && Mutate(input.AsSpan(1), random) is { } changed ? [input[0], .. changed] : null;
+
     /// <summary>Changes the messages as such: their order, their number, a word in one of them; the lengths stay right.</summary>
     internal static byte[]? Mutate(ReadOnlySpan<byte> input, Random random)
     {

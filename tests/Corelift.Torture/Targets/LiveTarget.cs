@@ -8,7 +8,7 @@ internal sealed class LiveTarget : IDisposable
     private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(10);
     private const string InCgroup = "echo $$ >\"$0\" && exec \"$@\"";
 
-    private readonly TargetCgroup? _cgroup;
+    private readonly TestCgroup? _cgroup;
     private readonly TargetBaseline? _baseline;
     private readonly (long Resident, long PageTables) _footprint;
 
@@ -17,9 +17,9 @@ internal sealed class LiveTarget : IDisposable
         Kind = kind;
         _cgroup = kind.Surroundings switch
         {
-            Surroundings.Frozen => TargetCgroup.ForFreezing(),
-            Surroundings.LittleMemory => TargetCgroup.WithMemory(kind.MemoryLimitBytes),
-            Surroundings.NoMoreTasks => TargetCgroup.ForTasks(),
+            Surroundings.Frozen => TestCgroup.InUnified(),
+            Surroundings.LittleMemory => TestCgroup.WithMemory(kind.MemoryLimitBytes),
+            Surroundings.NoMoreTasks => TestCgroup.ForTasks(),
             _ => null,
         };
         Process = Begin();
@@ -49,7 +49,7 @@ internal sealed class LiveTarget : IDisposable
     internal static LiveTarget Start(TargetKind kind) => new(kind);
 
     /// <summary>Whether anything of ours is at it now.</summary>
-    internal bool HasLeftovers => Leftovers.Describe(Process.Pid, Kind.Name == "schedules").Length > 0;
+    internal bool HasLeftovers => DescribeLeftovers().Length > 0;
 
     /// <summary>Has it look at itself.</summary>
     /// <exception cref="TestingException">It was harmed.</exception>
@@ -136,7 +136,7 @@ internal sealed class LiveTarget : IDisposable
         Process.CheckAsync().GetAwaiter().GetResult();
         if (Kind.Surroundings == Surroundings.NoMoreTasks)
         {
-            _cgroup!.AllowNoMoreTasks();
+            _cgroup!.AllowMoreTasks(0);
         }
 
         Freeze(true);
@@ -145,7 +145,7 @@ internal sealed class LiveTarget : IDisposable
     private async Task AssertNothingLeftAsync(TimeSpan bound)
     {
         string left = string.Empty;
-        await Wait.UntilAsync(() => Task.FromResult((left = Leftovers.Describe(Process.Pid, Kind.Name == "schedules")).Length == 0), bound, () => $"target {Process.Pid} ({Kind.Name}) free of: {left}");
+        await Wait.UntilAsync(() => Task.FromResult((left = DescribeLeftovers()).Length == 0), bound, () => $"target {Process.Pid} ({Kind.Name}) free of: {left}");
     }
 
     private void Freeze(bool freezes)
@@ -155,6 +155,8 @@ internal sealed class LiveTarget : IDisposable
             _cgroup!.Freeze(freezes);
         }
     }
+
+    private string DescribeLeftovers() => Leftovers.Describe(Process.Pid, hasOwnIdlePolicies: Kind.Name == "schedules");
 
     private (long Resident, long PageTables) Footprint() => (Proc.StatusBytes(Process.Pid, "VmRSS"), Proc.StatusBytes(Process.Pid, "VmPTE"));
 }
