@@ -54,10 +54,12 @@ public sealed partial class CaptureEngine : IAsyncDisposable
     public async Task<CaptureUnderWay> BeginAsync(ProcessRef target, CaptureRequest request, CancellationToken cancellationToken)
     {
         OwnProcesses.ThrowIfOwn(target.Pid, _supervisor.Pid);
-        (ProcessRef identity, CapturePlan plan) = PlanStrictly(target, request);
+        ProcessRef identity = Identify(target);
         IDisposable taken = await _registry.TakeAsync(identity, cancellationToken).ConfigureAwait(false);
         try
         {
+            // Not before it is ours: a capture that is still being ended traces the target.
+            CapturePlan plan = PlanStrictly(identity, request);
             if (plan.Strategy == CaptureStrategy.Precopy)
             {
                 try
@@ -67,7 +69,7 @@ public sealed partial class CaptureEngine : IAsyncDisposable
                 catch (CaptureException failure) when (failure.Failure == CaptureFailure.PrecopyNotPossible && request.Strategy == CaptureStrategy.Auto)
                 {
                     taken = await _registry.TakeAsync(identity, cancellationToken).ConfigureAwait(false);
-                    plan = PlanStrictly(identity, request with { CanTrack = false }).Plan;
+                    plan = PlanStrictly(identity, request with { CanTrack = false });
                     plan = plan with { Reasons = [failure.Message, .. plan.Reasons] };
                 }
             }
@@ -170,13 +172,19 @@ public sealed partial class CaptureEngine : IAsyncDisposable
         await Task.WhenAll(_sessions.Keys.Select(session => session.DisposeAsync().AsTask())).ConfigureAwait(false);
     }
 
-    private (ProcessRef Identity, CapturePlan Plan) PlanStrictly(ProcessRef target, CaptureRequest request)
+    private static ProcessRef Identify(ProcessRef target)
+    {
+        using ProcessDirectory directory = TargetFacts.Open(target);
+        return TargetFacts.Identify(directory);
+    }
+
+    private CapturePlan PlanStrictly(ProcessRef target, CaptureRequest request)
     {
         using ProcessDirectory directory = TargetFacts.Open(target);
         TargetFacts facts = TargetFacts.Read(directory, _options.Limits);
         CapturePlan plan = CapturePlanner.Plan(facts, request, Resources(request), refuse: true);
         _options.Limits.RequireBytes(plan.TotalBytes);
-        return (TargetFacts.Identify(directory), plan);
+        return plan;
     }
 
     private SafeFileHandle? OpenSpoolFile(CapturePlan plan)
