@@ -5,10 +5,10 @@ using Corelift.Linux;
 
 namespace Corelift.Capture;
 
-/// <content>Having targets reap what a lost worker left.</content>
+/// <content>Seeing to what a lost worker left in a target.</content>
 public sealed partial class CaptureEngine
 {
-    /// <summary>A worker that did not say that all is released may have left a dead child of the target.</summary>
+    /// <summary>A worker that did not say that all is released may have left a dead child of the target, or a job-stopped thread in a call.</summary>
     private async Task TidyAsync(ProcessRef target, bool clean)
     {
         if (clean)
@@ -44,7 +44,13 @@ public sealed partial class CaptureEngine
     private async Task<string> ReapLeftoversAsync(ProcessRef target)
     {
         string reason = string.Empty;
-        foreach (int image in await ImageJournal.FindDeadImagesAsync(target).ConfigureAwait(false))
+        List<int> images = await ImageJournal.FindDeadImagesAsync(target).ConfigureAwait(false);
+        if (images.Count == 0 && ReapTask.IsJobStopped(target))
+        {
+            images.Add(0); // nothing to reap, but a thread may be in the middle of a call
+        }
+
+        foreach (int image in images)
         {
             try
             {

@@ -39,6 +39,9 @@ internal sealed class SupervisedWorker : IDisposable
     /// <summary>Where this one only gives schedules back: the end of the worker before it, to be told when that is done.</summary>
     internal SupervisedWorker? Before { get; private init; }
 
+    /// <summary>How many workers have tried to give the schedules back, this one among them.</summary>
+    internal int Restores { get; private init; }
+
     /// <summary>Whether it was killed because its stop overran.</summary>
     internal bool Overran { get; private set; }
 
@@ -57,7 +60,7 @@ internal sealed class SupervisedWorker : IDisposable
     /// <param name="spool">Spool file, or null; stays the caller's.</param>
     /// <param name="journal">Journal, or null; the worker's from then on.</param>
     /// <param name="toWorker">Receives the end of the socket that the worker answers on; the caller owns it.</param>
-    /// <param name="before">Where this one only gives schedules back: the worker that did not.</param>
+    /// <param name="before">Where this one only gives schedules back: the worker before it, which did not.</param>
     /// <exception cref="SyscallException">It could not be started.</exception>
     internal static SupervisedWorker Start(
         string executable, int number, WorkerRequest request, SafeFileHandle? spool, SafeFileHandle? journal, out MessageSocket toWorker,
@@ -76,7 +79,11 @@ internal sealed class SupervisedWorker : IDisposable
             SafeFileHandle?[] files = [handedOver.Handle, spool, journal];
             _ = ours.TrySend(WorkerMessage.ToBytes(ref request), files.OfType<SafeFileHandle>().ToArray());
             toWorker = ours;
-            return new SupervisedWorker(number, new ProcessRef(request.Pid, request.StartTimeTicks), process, control, journal) { Before = before };
+            return new SupervisedWorker(number, new ProcessRef(request.Pid, request.StartTimeTicks), process, control, journal)
+            {
+                Before = before?.Before ?? before,
+                Restores = before is null ? 0 : before.Restores + 1,
+            };
         }
         catch
         {

@@ -14,6 +14,7 @@ internal sealed class Supervisor
 {
     private const int LookWhileEnding = 2; // milliseconds
     private const int MostFileSockets = 32;
+    private const int MostRestores = 3; // then the journal stays for the next start
     private const long PatienceWithWorkers = 4_000_000_000;
 
     private readonly SupervisorSettings _settings;
@@ -231,11 +232,11 @@ internal sealed class Supervisor
         }
     }
 
-    /// <summary>A worker has ended: where it left its target quiesced, another one sees to that first.</summary>
+    /// <summary>A worker has ended: where it left its target quiesced, another one sees to that first, and where that is killed, one more.</summary>
     private void Finish(SupervisedWorker ended)
     {
         ended.Dispose();
-        if (ended.Before is null && ended.Journal is { } journal && QuiesceJournals.IsPending(journal))
+        if (ended.Restores < MostRestores && ended.Journal is { } journal && QuiesceJournals.IsPending(journal))
         {
             try
             {

@@ -71,7 +71,7 @@ internal static class WorkerRequestChecks
             && request.Content is >= CaptureContent.Default and <= CaptureContent.Stacks
             && (!stops || IsWithin(request.StopBudgetNanoseconds, limits.MaxStopBudget))
             && (request.Task != WorkerTask.Stop || IsWithin(request.HoldNanoseconds, limits.LongestHold))
-            && (stops || request.ImagePid > 0)
+            && (stops || request.ImagePid >= 0)
             && request.PauseCopyLimitBytes >= 0
             && request.SpoolLimitBytes >= 0
             && request.HasSpoolFile is 0 or 1

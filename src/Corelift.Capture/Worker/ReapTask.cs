@@ -1,6 +1,7 @@
 using Corelift.Capture.Planning;
 using Corelift.Capture.Sessions;
 using Corelift.Linux;
+using Corelift.Linux.Memory;
 using Corelift.Linux.Procfs;
 using Corelift.Linux.Processes;
 using Corelift.Linux.Ptrace;
@@ -8,8 +9,9 @@ using Corelift.Linux.Ptrace;
 namespace Corelift.Capture.Worker;
 
 /// <summary>
-/// Has a target reap a dead image. An image has no exit signal, so neither the target nor the kernel does it by itself; one
-/// thread of the target is stopped for some ten microseconds to make the wait4.
+/// Sees to what a lost worker left in a target. A job-stopped thread cannot run back through its frame: it is put back from
+/// here. A dead image has no exit signal, so neither the target nor the kernel reaps it by itself; one thread of the target is
+/// stopped for some ten microseconds to make the wait4.
 /// </summary>
 internal static class ReapTask
 {
@@ -18,9 +20,58 @@ internal static class ReapTask
 
     internal static void Run(WorkerRequest request, WorkerReplies replies, WorkerClock clock)
     {
+        var target = new ProcessRef(request.Pid, request.StartTimeTicks);
+        if (IsJobStopped(target))
+        {
+            TakeBackThreads(target, clock);
+        }
+
         // A front end may have been taken over: the target's own children are not for it to reap.
-        bool isThere = ImageJournal.IsDeadImage(new ProcessRef(request.Pid, request.StartTimeTicks), request.ImagePid);
+        bool isThere = ImageJournal.IsDeadImage(target, request.ImagePid);
         replies.Released(0, isThere ? Reap(request.Pid, request.StartTimeTicks, request.ImagePid, clock) : string.Empty);
+    }
+
+    /// <summary>Whether a target is job-stopped; false for one that has gone.</summary>
+    internal static bool IsJobStopped(ProcessRef target)
+    {
+        try
+        {
+            using ProcessDirectory directory = TargetFacts.Open(target);
+            return directory.ReadStat().State == 'T';
+        }
+        catch (Exception failure) when (failure is CaptureException or SyscallException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>All threads stand still before and after; only one that a lost worker left in a call is changed.</summary>
+    private static void TakeBackThreads(ProcessRef target, WorkerClock clock)
+    {
+        using ProcessDirectory directory = TargetFacts.Open(target);
+        int threads = TargetFacts.CountThreads(directory);
+        using var session = new TraceSession(directory, 1); // one tracer: it is that one's requests that the kernel takes
+        int room = threads + (threads / 4) + 64;
+        using SharedBuffer buffer = SharedBuffer.Create("corelift-threads", (long)room * ThreadRecords.Stride());
+        long deadline = MonotonicClock.Nanoseconds + Patience;
+        clock.StopBegins(deadline);
+        try
+        {
+            if (session.SeizeAll(deadline) == TraceOutcome.Done
+                && session.StopAll(deadline) == TraceOutcome.Done
+                && session.StoppedCount <= room
+                && session.ReadRegisters(new ThreadRecords(buffer, 0, ThreadRecords.Stride())) == TraceOutcome.Done)
+            {
+                _ = session.TakeBackFromFrames();
+            }
+        }
+        finally
+        {
+            session.ResumeAll();
+            clock.StopEnds();
+            session.Settle();
+            SelfControl.LowerPriority();
+        }
     }
 
     /// <returns>Empty where the image is gone, or why it is not.</returns>

@@ -63,6 +63,28 @@ internal static class SignalFrame
         return stateOffset + WriteExtendedState(buffer[stateOffset..], xstate);
     }
 
+    /// <summary>What a frame of ours would restore, but for the vector registers, which a call leaves alone.</summary>
+    /// <param name="frame">The frame.</param>
+    /// <param name="current">The task's registers: those that no frame holds stay.</param>
+    /// <param name="signalMask">Its blocked signals.</param>
+    internal static UserRegs Read(ReadOnlySpan<byte> frame, UserRegs current, out ulong signalMask)
+    {
+        signalMask = BinaryPrimitives.ReadUInt64LittleEndian(frame[SignalMaskOffset..]);
+        UserRegs r = current;
+        Span<ulong> v = stackalloc ulong[18];
+        for (int i = 0; i < v.Length; i++)
+        {
+            v[i] = BinaryPrimitives.ReadUInt64LittleEndian(frame[(MachineContextOffset + (i * 8))..]);
+        }
+
+        (r.R8, r.R9, r.R10, r.R11, r.R12, r.R13, r.R14, r.R15) = (v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]);
+        (r.Rdi, r.Rsi, r.Rbp, r.Rbx, r.Rdx, r.Rax, r.Rcx, r.Rsp, r.Rip, r.Eflags) = (v[8], v[9], v[10], v[11], v[12], v[13], v[14], v[15], v[16], v[17]);
+        r.Cs = BinaryPrimitives.ReadUInt16LittleEndian(frame[(MachineContextOffset + 144)..]);
+        r.Ss = BinaryPrimitives.ReadUInt16LittleEndian(frame[(MachineContextOffset + 150)..]);
+        r.OrigRax = ulong.MaxValue; // in no call, as rt_sigreturn leaves it
+        return r;
+    }
+
     /// <summary>struct sigcontext_64.</summary>
     private static void WriteMachineContext(Span<byte> target, in UserRegs r)
     {
