@@ -4,6 +4,15 @@
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 MSBUILDDISABLENODEREUSE=1 UseSharedCompilation=false
 export DOTNET_CLI_USE_MSBUILD_SERVER=0
 
+# compiled COMMAND ...: with a compiler server of this script's own, which saves half of the time; end_compiler ends it.
+compiled() { UseSharedCompilation=true SharedCompilationId="corelift-$$" "$@"; }
+
+end_compiler() {
+    local server
+    server=$(dirname "$(readlink -f "$(command -v dotnet)")")/sdk/$(dotnet --version)/Roslyn/bincore/VBCSCompiler.dll
+    [ ! -f "$server" ] || dotnet exec "$server" -shutdown "-pipename:corelift-$$" >/dev/null 2>&1 || true
+}
+
 say() { printf '%s\n' "== $*" >&2; }
 
 fail() {
@@ -44,14 +53,18 @@ publish() {
     fi
     mkdir -p artifacts/bin
     rm -f artifacts/bin/.state
+    trap end_compiler EXIT
     for name in Agent:corelift-agent Cli:corelift; do
         say "publishing ${name##*:} for $rid (a minute or so)"
-        dotnet publish "src/Corelift.${name%%:*}" -c Release -r "$rid" -p:CppCompilerAndLinker=gcc -o "artifacts/publish/${name##*:}" -v quiet
+        # ./run test has the analyzers look at the same sources when it builds them.
+        compiled dotnet publish "src/Corelift.${name%%:*}" -c Release -r "$rid" -p:CppCompilerAndLinker=gcc -p:RunAnalyzers=false -o "artifacts/publish/${name##*:}" -v quiet
         # Beside and over: a program that runs keeps its file.
         cp "artifacts/publish/${name##*:}/${name##*:}" "artifacts/bin/.new"
         mv -f artifacts/bin/.new "artifacts/bin/${name##*:}"
     done
     printf '%s' "$state" >artifacts/bin/.state
+    end_compiler
+    trap - EXIT
 }
 
 tracees() {

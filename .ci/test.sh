@@ -15,7 +15,7 @@ child=
 
 # Ctrl-C and a failing step leave no test process behind: each project runs as a process group of its own.
 stop() { [ -z "$child" ] || kill -- "-$child" 2>/dev/null || true; }
-trap stop EXIT
+trap end_compiler EXIT
 trap 'exit 130' INT TERM
 
 need git:git gcc:gcc make:make gdb:gdb lldb:lldb age:age eu-readelf:elfutils dlv:delve go:golang-go javac:openjdk-17-jdk-headless jhsdb:openjdk-17-jdk-headless \
@@ -23,7 +23,7 @@ need git:git gcc:gcc make:make gdb:gdb lldb:lldb age:age eu-readelf:elfutils dlv
 
 say "building everything, warnings as errors"
 dotnet restore Agent.sln -v quiet
-dotnet build Agent.sln -c Release --no-restore -v quiet -warnaserror
+compiled dotnet build Agent.sln -c Release --no-restore -v quiet -warnaserror
 say "the wire contract: lint, and whether it breaks older clients"
 buf lint
 buf breaking --against corelift.binpb
@@ -32,6 +32,8 @@ say "building the tracees"
 tracees all go java
 dotnet build tests/tracees/dotnet/ManagedTarget -c Release -v quiet -o artifacts/tracees/managed
 publish
+end_compiler # again: publish may have found nothing to do
+trap stop EXIT
 
 # Counts of one project's closing line: "Passed!  - Failed:     0, Passed:     4, Skipped: ..."; a project that ran
 # no test, crashed or was cut off counts as one failure.

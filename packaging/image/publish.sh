@@ -1,7 +1,7 @@
 #!/bin/sh
 # publish.sh ARCHITECTURE DESTINATION BASE_IMAGE: both programs, licence and bill of materials, as they lie in the image.
 set -eu
-export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 MSBUILDDISABLENODEREUSE=1 UseSharedCompilation=false DOTNET_CLI_USE_MSBUILD_SERVER=0
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 MSBUILDDISABLENODEREUSE=1 UseSharedCompilation=false DOTNET_CLI_USE_MSBUILD_SERVER=0 # nothing may outlive the step
 architecture=$1
 destination=$2
 base=$3
@@ -15,7 +15,7 @@ case $architecture in
         ;;
 esac
 
-set -- -c Release -r "$rid" -v quiet -p:StripSymbols=true
+set -- -c Release -r "$rid" -v quiet -p:StripSymbols=true -p:RunAnalyzers=false
 if [ "$architecture" = "$(dpkg --print-architecture)" ]; then
     set -- "$@" -p:CppCompilerAndLinker=gcc
 else

@@ -100,17 +100,18 @@ public sealed partial class CoreliftClient
     private async Task ReceiveAsync(
         IAsyncStreamReader<CaptureFrame> frames, IFrameReceiver receiver, SnapshotRequest request, SnapshotSpan span, CancellationToken cancellation)
     {
-        FrameQueue queue = new(receiver);
+        using FrameQueue queue = new(receiver);
+        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, queue.Failed);
         try
         {
             if (request.Identities.Count > 0)
             {
                 await using SealedParts parts = new(frames, span);
-                await SealedMessages.ReadAsync(parts, request.Identities, queue, cancellation);
+                await SealedMessages.ReadAsync(parts, request.Identities, queue, either.Token);
             }
             else
             {
-                while (await frames.MoveNext(cancellation) && await queue.TryAddAsync(frames.Current))
+                while (await frames.MoveNext(either.Token) && await queue.TryAddAsync(frames.Current))
                 {
                     span.MessageArrived();
                 }

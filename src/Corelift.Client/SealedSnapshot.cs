@@ -31,7 +31,7 @@ public static class SealedSnapshot
         ArgumentNullException.ThrowIfNull(destination);
         using CoreOutput output = destination.Open();
         using CaptureReceiver receiver = new(output.Stream, limits ?? new SnapshotLimits(), progress) { IsOpened = true };
-        FrameQueue queue = new(receiver);
+        using FrameQueue queue = new(receiver);
         try
         {
             try

@@ -4,19 +4,46 @@ namespace Corelift.Benchmarks;
 
 /// <summary>Bytes of the agent and its workers at one moment.</summary>
 /// <param name="Own">Anonymous and file pages (RssAnon, RssFile): what a capture may not grow.</param>
-/// <param name="Shared">The larger RssShmem of any of them: they map the same spool of strategy direct.</param>
-internal readonly record struct AgentMemory(long Own, long Shared)
+/// <param name="Spool">
+/// Copies that were made in a pause: the largest RssShmem of any of them, which all map the same, and a worker's private
+/// mapping of 64 MiB or more with as much in it.
+/// </param>
+internal readonly record struct AgentMemory(long Own, long Spool)
 {
+    private const long LeastSpool = 64L << 20;
+
     internal static AgentMemory Of(int agentPid)
     {
-        long own = 0, shared = 0;
+        long own = 0, shared = 0, spools = 0;
         foreach (int pid in Workers(agentPid).Prepend(agentPid))
         {
-            own += Proc.StatusBytes(pid, "RssAnon") + Proc.StatusBytes(pid, "RssFile");
+            long anonymous = Proc.StatusBytes(pid, "RssAnon");
+            long spool = anonymous >= LeastSpool && pid != agentPid ? Math.Min(anonymous, PrivateSpool(pid)) : 0;
+            own += anonymous - spool + Proc.StatusBytes(pid, "RssFile");
+            spools += spool;
             shared = Math.Max(shared, Proc.StatusBytes(pid, "RssShmem"));
         }
 
-        return new AgentMemory(own, shared);
+        return new AgentMemory(own, shared + spools);
+    }
+
+    private static long PrivateSpool(int pid)
+    {
+        long largest = 0;
+        bool isAnonymous = false;
+        foreach (string line in Text($"/proc/{pid}/smaps").Split('\n'))
+        {
+            if (line.Length > 0 && !char.IsUpper(line[0]))
+            {
+                isAnonymous = line.Contains(" rw-p 00000000 00:00 0", StringComparison.Ordinal);
+            }
+            else if (isAnonymous && line.StartsWith("Rss:", StringComparison.Ordinal))
+            {
+                largest = Math.Max(largest, long.Parse(line.AsSpan(4, line.Length - 6).Trim(), CultureInfo.InvariantCulture) * 1024);
+            }
+        }
+
+        return largest >= LeastSpool / 2 ? largest : 0;
     }
 
     // A child that has not yet called execve still has the agent's own memory, and its command line: not counted twice.
@@ -72,7 +99,7 @@ internal sealed class MemorySampler : IAsyncDisposable
         while (!_end.IsCancellationRequested)
         {
             AgentMemory now = AgentMemory.Of(agentPid);
-            Peak = new AgentMemory(Math.Max(Peak.Own, now.Own), Math.Max(Peak.Shared, now.Shared));
+            Peak = new AgentMemory(Math.Max(Peak.Own, now.Own), Math.Max(Peak.Spool, now.Spool));
             Samples++;
             await Task.Delay(interval);
         }

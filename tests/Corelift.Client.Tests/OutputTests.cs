@@ -163,6 +163,28 @@ public sealed class OutputTests
     }
 
     [Fact]
+    public async Task A_full_disk_is_said_at_once_where_the_agent_has_nothing_to_send_before_it_hears_of_it()
+    {
+        await using ScriptedAgent agent = await ScriptedAgent.StartAsync();
+        TaskCompletionSource cancelled = new();
+        agent.Script.Capture = async (_, writer, context) =>
+        {
+            foreach (CaptureResponse message in SyntheticCapture.WithMemory().Messages().SkipLast(1))
+            {
+                await writer.WriteAsync(message, context.CancellationToken);
+            }
+
+            await using CancellationTokenRegistration end = context.CancellationToken.Register(cancelled.SetResult);
+            await cancelled.Task;
+        };
+
+        SnapshotException failure = await FailAsync(agent, "/dev/full").WaitAsync(TimeSpan.FromSeconds(20));
+
+        Assert.Contains("no space left", failure.Message, StringComparison.Ordinal);
+        await cancelled.Task.WaitAsync(TimeSpan.FromSeconds(20));
+    }
+
+    [Fact]
     public async Task A_device_is_written_to_and_never_replaced()
     {
         await using ScriptedAgent agent = await ScriptedAgent.StartAsync();

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Corelift.Linux.Memory;
+using Corelift.Linux.Processes;
 using Microsoft.Win32.SafeHandles;
 
 namespace Corelift.Linux.Tests;
@@ -47,8 +48,27 @@ public sealed class SharedBufferTests
         Assert.Throws<ArgumentOutOfRangeException>(() => mine.Release(2 * Part, Part + 1));
     }
 
-    private static SafeFileHandle Duplicate(SharedBuffer buffer) =>
-        File.OpenHandle($"/proc/self/fd/{buffer.File.DangerousGetHandle()}", FileMode.Open, FileAccess.ReadWrite);
+    [Fact]
+    public void Private_memory_is_read_through_the_mem_file_of_the_process_that_has_it()
+    {
+        const int Part = 4 << 20;
+        using SharedBuffer mine = SharedBuffer.CreatePrivate(SelfControl.OpenOwnMemory()!, 20L * Part);
+        Assert.Equal(20L * Part, mine.LengthBytes);
+        mine.Slice(0, 20 * Part).Fill(1);
+        using SafeFileHandle theirs = Duplicate(mine, FileAccess.Read);
+        byte[] read = new byte[2 * Part];
+
+        Assert.Equal(read.Length, MemFile.Read(theirs, new RemoteAddress(mine.AddressInMemFile + (18 * Part)), read, out _));
+        Assert.False(read.AsSpan().ContainsAnyExcept((byte)1));
+
+        mine.Release(18 * Part, Part);
+        Assert.Equal(read.Length, MemFile.Read(theirs, new RemoteAddress(mine.AddressInMemFile + (18 * Part)), read, out _));
+        Assert.False(read.AsSpan(0, Part).ContainsAnyExcept((byte)0));
+        Assert.False(read.AsSpan(Part).ContainsAnyExcept((byte)1));
+    }
+
+    private static SafeFileHandle Duplicate(SharedBuffer buffer, FileAccess access = FileAccess.ReadWrite) =>
+        File.OpenHandle($"/proc/self/fd/{buffer.File.DangerousGetHandle()}", FileMode.Open, access);
 
     // Pss of all mappings of the memfd: both sides have touched every page, and each page counts once.
     private static long SharedBytes()

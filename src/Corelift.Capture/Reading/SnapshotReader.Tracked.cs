@@ -133,8 +133,7 @@ public sealed partial class SnapshotReader
                     yield return part;
                 }
 
-                ReadOnlyMemory<byte> bytes = _sources.PauseCopy!.Memory(extent.Offset + (long)(start - extent.Address), length);
-                foreach (MemoryPart part in WithoutUnreadable(start, bytes, ZeroPages.AsZeros))
+                foreach (MemoryPart part in ReadCopy(start, extent.Offset + (long)(start - extent.Address), length, ZeroPages.AsZeros))
                 {
                     yield return part;
                 }

@@ -77,9 +77,7 @@ public sealed partial class SnapshotReader : IDisposable
                 yield return part;
             }
 
-            // Where it lies: no copy of the copy is made.
-            ReadOnlyMemory<byte> bytes = _sources.PauseCopy!.Memory(extent.Offset + (long)(start - extent.Address), (int)(end - start));
-            foreach (MemoryPart part in WithoutUnreadable(start, bytes))
+            foreach (MemoryPart part in ReadCopy(start, extent.Offset + (long)(start - extent.Address), (int)(end - start)))
             {
                 yield return part;
             }
@@ -97,13 +95,40 @@ public sealed partial class SnapshotReader : IDisposable
         }
     }
 
+    private IEnumerable<MemoryPart> ReadCopy(ulong address, long offset, int lengthBytes, ZeroPages zeros = ZeroPages.LeftOut)
+    {
+        for (int position = 0; position < lengthBytes;)
+        {
+            ReadOnlyMemory<byte> bytes;
+            if (_sources.WorkerCopy is { } copy)
+            {
+                Memory<byte> buffer = Buffer;
+                buffer = buffer[..Math.Min(buffer.Length, lengthBytes - position)];
+                copy.Read(offset + position, buffer.Span);
+                bytes = buffer;
+            }
+            else
+            {
+                bytes = _sources.PauseCopy!.Memory(offset, lengthBytes); // where it lies: no copy of the copy is made
+            }
+
+            foreach (MemoryPart part in WithoutUnreadable(address + (ulong)position, bytes, zeros))
+            {
+                yield return part;
+            }
+
+            position += bytes.Length;
+        }
+    }
+
     /// <summary>Gives the spool back as it is read: its pages are free for the core that a client on this host makes of it.</summary>
     private void GiveBack(long readUpTo)
     {
         long length = (readUpTo - _givenBackUpTo) & ~(GiveBackBytes - 1);
         if (length > 0)
         {
-            _sources.PauseCopy!.Release(_givenBackUpTo, length);
+            _sources.PauseCopy?.Release(_givenBackUpTo, length);
+            _sources.WorkerCopy?.Release(_givenBackUpTo, length);
             _givenBackUpTo += length;
         }
     }

@@ -27,7 +27,11 @@ internal sealed class SnapshotSources : IDisposable
     /// <summary>Strategy precopy: what the live rounds read.</summary>
     internal LiveCoverage? Live { get; init; }
 
+    /// <summary>What was copied in the pause, in a buffer that is shared.</summary>
     internal SharedBuffer? PauseCopy { get; init; }
+
+    /// <summary>The same in memory of the worker's.</summary>
+    internal WorkerCopy? WorkerCopy { get; init; }
 
     internal SafeFileHandle? Memory { get; init; }
 
@@ -78,6 +82,7 @@ internal sealed class SnapshotSources : IDisposable
         Guard?.Dispose();
         Files.Dispose();
         PauseCopy?.Dispose();
+        WorkerCopy?.Dispose();
         Report?.Dispose();
         Directory?.Dispose();
         if (!IsLease)

@@ -24,6 +24,9 @@ internal struct ReportHeader
     internal long Interrupt, Registers, Scan, Copy, Fork, Resume, Setup;
     internal ulong ScratchStart, ScratchEnd;
 
+    /// <summary>Where the copy lies, where its descriptor is the worker's mem file; 0 where that is to be mapped.</summary>
+    internal ulong CopyAddress;
+
     /// <summary>What a target says of its stop, from then on, also after its resume; all else is 0.</summary>
     internal static ReportHeader Of(StoppedTarget target) => new()
     {

@@ -11,7 +11,7 @@ namespace Corelift.Capture.Worker;
 /// <summary>One capture: stop, registers, what the strategy needs, resume, and an image that is held while it is read.</summary>
 internal static class CaptureTask
 {
-    internal static void Run(WorkerRequest request, WorkerReplies replies, WorkerClock clock, SafeFileHandle? spoolFile)
+    internal static void Run(WorkerRequest request, WorkerReplies replies, WorkerClock clock, SafeFileHandle? spoolFile, SafeFileHandle? ownMemFile)
     {
         using StoppedTarget target = StoppedTarget.Prepare(request, clock, replies);
         bool fork = request.Strategy == CaptureStrategy.Fork;
@@ -21,7 +21,7 @@ internal static class CaptureTask
         }
 
         var debuggerPages = request.Content == CaptureContent.Stacks ? DebuggerPages.Find(target.Facts) : [];
-        using SharedBuffer? pauseBuffer = CreatePauseBuffer(request, target.Facts, debuggerPages, spoolFile);
+        using SharedBuffer? pauseBuffer = CreatePauseBuffer(request, target.Facts, debuggerPages, spoolFile, ownMemFile);
         using var copier = pauseBuffer is null ? null : new PauseCopier(pauseBuffer);
         target.Stop(request.StopBudgetNanoseconds);
 
@@ -29,6 +29,7 @@ internal static class CaptureTask
         ProcessImage? image = target.WorkAndResume(pause.Run, out ReportHeader header);
         (header.Strategy, header.ImagePid) = (request.Strategy, image?.Tid ?? 0);
         (header.Copy, header.Fork) = (pause.CopyNanoseconds, pause.ForkNanoseconds);
+        header.CopyAddress = pauseBuffer?.AddressInMemFile ?? 0;
         (header.ScratchStart, header.ScratchEnd) = pause.MadeCalls ? (target.ScratchStart, target.ScratchEnd) : (0, 0);
         var instant = new TakenInstant
         {
@@ -46,9 +47,10 @@ internal static class CaptureTask
     /// A buffer for what is copied in the pause: as large as what smaps shows of it now, and an eighth more; null where nothing is.
     /// </summary>
     private static SharedBuffer? CreatePauseBuffer(
-        WorkerRequest request, TargetFacts facts, IReadOnlyCollection<ulong> debuggerPages, SafeFileHandle? spoolFile)
+        WorkerRequest request, TargetFacts facts, IReadOnlyCollection<ulong> debuggerPages, SafeFileHandle? spoolFile, SafeFileHandle? ownMemFile)
     {
         const long Slack = 4L << 20;
+        const long LeastPrivate = 64L << 20; // less is made quickly either way, and outlives us in a memfd
         var selector = new ContentSelector(new SelectionInput
         {
             Content = request.Content,
@@ -69,7 +71,9 @@ internal static class CaptureTask
         long length = Math.Min(wanted + (wanted / 8) + Slack, limit);
         try
         {
-            return spoolFile is null ? SharedBuffer.Create("corelift-pause-copy", length) : SharedBuffer.Allocate(spoolFile, length);
+            return spoolFile is not null ? SharedBuffer.Allocate(spoolFile, length)
+                : ownMemFile is not null && length >= LeastPrivate ? SharedBuffer.CreatePrivate(ownMemFile, length)
+                : SharedBuffer.Create("corelift-pause-copy", length);
         }
         catch (SyscallException failure)
         {

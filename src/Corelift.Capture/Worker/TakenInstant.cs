@@ -25,6 +25,7 @@ internal sealed class TakenInstant
 
     internal ProcessImage? Image { get; init; }
 
+    /// <summary>What was copied in the pause; the report says where, if it is memory of our own.</summary>
     internal SharedBuffer? PauseCopy { get; init; }
 
     /// <summary>Hands everything over, waits until the agent has read it or has gone, and leaves nothing of the image.</summary>
@@ -73,6 +74,9 @@ internal sealed class TakenInstant
         {
             case WorkerCommandKind.GiveBack:
                 _ = _released || Image?.GiveBack(command.Address, (ulong)command.Value, MonotonicClock.Nanoseconds + PatienceWithImage) is true;
+                return true;
+            case WorkerCommandKind.GiveCopyBack:
+                PauseCopy?.Release((long)command.Address, command.Value);
                 return true;
             case WorkerCommandKind.DropImage:
                 ReleaseImage(target, clock);

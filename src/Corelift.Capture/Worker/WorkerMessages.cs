@@ -81,6 +81,9 @@ internal enum WorkerCommandKind
 
     /// <summary>Answer to Seized: the target may be stopped. What that rests on: see WorkerCommand.Of.</summary>
     GoAhead = 8,
+
+    /// <summary>Value bytes of the worker's own copy, from offset Address on, have been read.</summary>
+    GiveCopyBack = 9,
 }
 
 /// <summary>A command; fixed layout.</summary>

@@ -18,6 +18,7 @@ public static class WorkerProgram
     /// <returns>Exit status: 0 done, 1 failed and said so, 2 not started by an agent.</returns>
     public static int Main()
     {
+        using SafeFileHandle? ownMemFile = SelfControl.OpenOwnMemory();
         SelfControl.MakeNonDumpable();
         SelfControl.LowerPriority(); // to normal: the agent that started us gives way to others
         using var handle = new SafeFileHandle(AgentDescriptor, ownsHandle: true);
@@ -57,7 +58,7 @@ public static class WorkerProgram
             switch (request.Task)
             {
                 case WorkerTask.Capture:
-                    CaptureTask.Run(request, replies, clock, request.HasSpoolFile != 0 && descriptors.Count > 1 ? descriptors[1] : null);
+                    CaptureTask.Run(request, replies, clock, request.HasSpoolFile != 0 && descriptors.Count > 1 ? descriptors[1] : null, ownMemFile);
                     break;
                 case WorkerTask.Stop:
                     HoldTask.Run(request, replies, clock);

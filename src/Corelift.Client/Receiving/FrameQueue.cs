@@ -7,13 +7,14 @@ namespace Corelift.Client.Receiving;
 /// A few frames between the thread that receives and the one that checks and writes them: neither waits for the other's
 /// system calls. Order stays; the first failure of the receiver is the outcome, and later frames are dropped.
 /// </summary>
-internal sealed class FrameQueue
+internal sealed class FrameQueue : IDisposable
 {
     private const int MostWaiting = 6; // of up to 1 MiB each
 
     private readonly Channel<CaptureFrame> _frames =
         Channel.CreateBounded<CaptureFrame>(new BoundedChannelOptions(MostWaiting) { SingleReader = true, SingleWriter = true });
 
+    private readonly CancellationTokenSource _failed = new();
     private readonly IFrameReceiver _receiver;
     private readonly Task _consuming;
 
@@ -22,6 +23,12 @@ internal sealed class FrameQueue
         _receiver = receiver;
         _consuming = Task.Run(ConsumeAsync);
     }
+
+    /// <summary>
+    /// Cancelled when the receiver has failed. An agent that waits for its ring to be emptied sends no frame by which that would
+    /// be noticed.
+    /// </summary>
+    internal CancellationToken Failed => _failed.Token;
 
     /// <summary>Hands a frame over; the queue disposes of it. Waits while the queue is full.</summary>
     /// <returns>False where the receiver has failed: <see cref="DrainAsync"/> says how.</returns>
@@ -47,6 +54,9 @@ internal sealed class FrameQueue
         return _consuming;
     }
 
+    /// <summary>After <see cref="DrainAsync"/>.</summary>
+    public void Dispose() => _failed.Dispose();
+
     private async Task ConsumeAsync()
     {
         try
@@ -58,6 +68,11 @@ internal sealed class FrameQueue
                     _receiver.Add(frame);
                 }
             }
+        }
+        catch
+        {
+            await _failed.CancelAsync();
+            throw;
         }
         finally
         {

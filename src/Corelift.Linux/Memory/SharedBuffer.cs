@@ -5,7 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Corelift.Linux.Memory;
 
 /// <summary>
-/// Memory that two processes of ours share: a memfd, or an unlinked file, mapped here. Pages are made at creation, so that
+/// Memory that two processes of ours share: a memfd, or an unlinked file, mapped here, or private memory that one of them has
+/// and the other reads. Pages are made at creation, so that
 /// filling it costs no page fault while somebody is stopped. A large memfd is made of huge pages where the host allows them
 /// (transparent_hugepage/shmem_enabled other than never or deny): 1 GiB is there in 0.6 s instead of 1.8 s, both on memory
 /// that the machine had not used before.
@@ -22,17 +23,21 @@ public sealed unsafe class SharedBuffer : IDisposable
     private const int MapPopulate = 0x8000;     // MAP_POPULATE
     private const int MapFixed = 0x10;          // MAP_FIXED
     private const int Reserve = 0x4022;         // MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+    private const int Private = 0x22;           // MAP_PRIVATE | MAP_ANONYMOUS
     private const int NoAccess = 0;             // PROT_NONE
     private const int AdviseHuge = 14;          // MADV_HUGEPAGE
+    private const int DontNeed = 4;             // MADV_DONTNEED
     private const int PopulateWrite = 23;       // MADV_POPULATE_WRITE, Linux 5.14
     private const int PunchHole = 3;            // FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
     private const long HugePageBytes = 2L << 20;
     private const long TwoThreadsFrom = 64L << 20;
 
+    private readonly bool _isPrivate;
     private byte* _start;
 
-    private SharedBuffer(SafeFileHandle file, byte* start, long lengthBytes)
+    private SharedBuffer(SafeFileHandle file, byte* start, long lengthBytes, bool isPrivate = false)
     {
+        _isPrivate = isPrivate;
         File = file;
         _start = start;
         LengthBytes = lengthBytes;
@@ -43,6 +48,9 @@ public sealed unsafe class SharedBuffer : IDisposable
 
     /// <summary>Length in bytes.</summary>
     public long LengthBytes { get; private set; }
+
+    /// <summary>Where it lies in the mem file that <see cref="File"/> is then; 0 where that is to be mapped.</summary>
+    public ulong AddressInMemFile => _isPrivate ? (ulong)_start : 0;
 
     internal byte* Start => _start;
 
@@ -69,6 +77,28 @@ public sealed unsafe class SharedBuffer : IDisposable
         }
     }
 
+    /// <summary>
+    /// Creates private memory, all zero, its pages present, which others read through this process's mem file for as long as it
+    /// lives. Unlike a memfd's, its huge pages need no more than madvise(2) on most hosts: 1 GiB is there in 0.15 s and gone in
+    /// 4 ms, where a memfd took 0.8 s and 0.35 s.
+    /// </summary>
+    /// <param name="ownMemFile">/proc/self/mem; owned from then on.</param>
+    /// <param name="lengthBytes">Length in bytes.</param>
+    /// <exception cref="SyscallException">No memory.</exception>
+    public static SharedBuffer CreatePrivate(SafeFileHandle ownMemFile, long lengthBytes)
+    {
+        long length = ToPages(lengthBytes);
+        byte* start = Map(-1, length, ReadWrite, Private);
+        if (PopulateAll(start, length))
+        {
+            return new SharedBuffer(ownMemFile, start, length, isPrivate: true);
+        }
+
+        var failure = SyscallException.FromLastError("madvise(MADV_POPULATE_WRITE)", 0);
+        _ = LibC.Munmap(start, (nuint)length);
+        throw failure;
+    }
+
     /// <summary>Makes <paramref name="file"/> this long with its blocks allocated, and maps it. Owns the file from then on.</summary>
     /// <exception cref="SyscallException">No space.</exception>
     public static SharedBuffer Allocate(SafeFileHandle file, long lengthBytes)
@@ -86,7 +116,7 @@ public sealed unsafe class SharedBuffer : IDisposable
             throw SyscallException.FromLastError("fallocate", 0);
         }
 
-        return new SharedBuffer(file, Map(descriptor, length, ReadWrite, MapPopulate), length);
+        return new SharedBuffer(file, Map(descriptor, length, ReadWrite, MapShared | MapPopulate), length);
     }
 
     /// <summary>
@@ -129,7 +159,7 @@ public sealed unsafe class SharedBuffer : IDisposable
     public static SharedBuffer Open(SafeFileHandle file)
     {
         long length = RandomAccess.GetLength(file);
-        return new SharedBuffer(file, Map((int)file.DangerousGetHandle(), length, ReadOnly, 0), length);
+        return new SharedBuffer(file, Map((int)file.DangerousGetHandle(), length, ReadOnly, MapShared), length);
     }
 
     /// <summary>A part of the buffer, at most 2 GiB.</summary>
@@ -159,7 +189,9 @@ public sealed unsafe class SharedBuffer : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(lengthBytes, LengthBytes - offset);
-        _ = LibC.Fallocate((int)File.DangerousGetHandle(), PunchHole, offset, lengthBytes);
+        _ = _isPrivate
+            ? LibC.Madvise(_start + offset, (nuint)lengthBytes, DontNeed)
+            : LibC.Fallocate((int)File.DangerousGetHandle(), PunchHole, offset, lengthBytes);
     }
 
     /// <summary>Unmaps it and closes the descriptor.</summary>
@@ -184,8 +216,8 @@ public sealed unsafe class SharedBuffer : IDisposable
             return null;
         }
 
-        byte* start = Map(descriptor, length, ReadWrite, 0);
-        if (length < TwoThreadsFrom || Environment.ProcessorCount == 1 ? Populate(start, length) : PopulateByTwo(start, length))
+        byte* start = Map(descriptor, length, ReadWrite, MapShared);
+        if (PopulateAll(start, length))
         {
             return start;
         }
@@ -193,6 +225,9 @@ public sealed unsafe class SharedBuffer : IDisposable
         _ = LibC.Munmap(start, (nuint)length);
         return null;
     }
+
+    private static bool PopulateAll(byte* start, long length) =>
+        length < TwoThreadsFrom || Environment.ProcessorCount == 1 ? Populate(start, length) : PopulateByTwo(start, length);
 
     private static bool Populate(byte* start, long length) => LibC.Madvise(start, (nuint)length, PopulateWrite) == 0;
 
@@ -208,12 +243,12 @@ public sealed unsafe class SharedBuffer : IDisposable
         return isFirstThere && isSecondThere;
     }
 
-    /// <summary>Maps a file, where huge pages of it can be mapped whole.</summary>
+    /// <summary>Maps a file, or private memory, where huge pages can be mapped whole.</summary>
     private static byte* Map(int descriptor, long length, int protection, int flags)
     {
         byte* start = length < 2 * HugePageBytes ? null : ReserveAligned(length);
         int place = start is null ? 0 : MapFixed;
-        void* mapped = LibC.Mmap(start, (nuint)length, protection, MapShared | flags | place, descriptor, 0);
+        void* mapped = LibC.Mmap(start, (nuint)length, protection, flags | place, descriptor, 0);
         if ((nint)mapped == -1)
         {
             var failure = SyscallException.FromLastError("mmap", 0);

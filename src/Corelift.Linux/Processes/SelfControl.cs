@@ -1,4 +1,5 @@
 using Corelift.Linux.Interop;
+using Microsoft.Win32.SafeHandles;
 
 namespace Corelift.Linux.Processes;
 
@@ -53,6 +54,16 @@ public static unsafe class SelfControl
         const int LastOfBestEffort = (2 << 13) | 7;      // IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, 7)
         _ = LibC.Setpriority(PriorityProcess, 0, nice);
         _ = LibC.IoprioSet(ThisThread, 0, LastOfBestEffort);
+    }
+
+    /// <summary>
+    /// Our own memory, to read: /proc/self/mem. Only before <see cref="MakeNonDumpable"/>, as that gives the file to root.
+    /// </summary>
+    /// <returns>Null where it cannot be opened: a program that its own user may not read makes a process non-dumpable, too.</returns>
+    public static SafeFileHandle? OpenOwnMemory()
+    {
+        int descriptor = LibC.Open("/proc/self/mem", OpenFlags.ReadOnly | OpenFlags.CloseOnExec);
+        return descriptor < 0 ? null : new SafeFileHandle(descriptor, ownsHandle: true);
     }
 
     /// <summary>PR_SET_DUMPABLE 0: nobody without the capability reads our memory, and we leave no core.</summary>

@@ -36,7 +36,7 @@ internal sealed class CoreliftPeer(string strategy, AgentProcess? shared = null)
             ReportedPause = TimeSpan.FromMicroseconds(report.PauseMicroseconds),
             Skew = TimeSpan.FromMicroseconds(report.SkewMicroseconds),
             Cpu = cpu,
-            MemoryBytes = sampler.Peak.Own + sampler.Peak.Shared,
+            MemoryBytes = sampler.Peak.Own + sampler.Peak.Spool,
             Note = note,
         };
     }

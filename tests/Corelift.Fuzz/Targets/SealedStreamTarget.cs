@@ -70,7 +70,7 @@ internal sealed class SealedStreamTarget : IFuzzTarget
     private static async Task OpenAsync(byte[] file)
     {
         using CaptureReceiver receiver = new(new SparseStream(canSeek: true), s_limits, null) { IsOpened = true };
-        FrameQueue queue = new(receiver);
+        using FrameQueue queue = new(receiver);
         try
         {
             await SealedMessages.ReadAsync(new MemoryStream(file), [s_identity.Value], queue, default);
