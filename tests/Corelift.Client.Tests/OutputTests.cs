@@ -169,12 +169,12 @@ public sealed class OutputTests
         TaskCompletionSource cancelled = new();
         agent.Script.Capture = async (_, writer, context) =>
         {
+            await using CancellationTokenRegistration end = context.CancellationToken.Register(cancelled.SetResult);
             foreach (CaptureResponse message in SyntheticCapture.WithMemory().Messages().SkipLast(1))
             {
                 await writer.WriteAsync(message, context.CancellationToken);
             }
 
-            await using CancellationTokenRegistration end = context.CancellationToken.Register(cancelled.SetResult);
             await cancelled.Task;
         };
 
