@@ -163,24 +163,29 @@ public sealed class OutputTests
     }
 
     [Fact]
-    public async Task A_full_disk_is_said_at_once_where_the_agent_has_nothing_to_send_before_it_hears_of_it()
+    public async Task A_full_disk_is_said_at_once_where_the_agent_sends_nothing_before_it_hears_of_it()
     {
         await using ScriptedAgent agent = await ScriptedAgent.StartAsync();
+        await using CoreliftClient client = agent.Connect();
+        TaskCompletionSource sent = new();
         TaskCompletionSource cancelled = new();
         agent.Script.Capture = async (_, writer, context) =>
         {
             await using CancellationTokenRegistration end = context.CancellationToken.Register(cancelled.SetResult);
-            foreach (CaptureResponse message in SyntheticCapture.WithMemory().Messages().SkipLast(1))
+            foreach (CaptureResponse message in SyntheticCapture.WithMemory().Messages().TakeWhile(message => message.Memory is null))
             {
                 await writer.WriteAsync(message, context.CancellationToken);
             }
 
+            sent.SetResult();
             await cancelled.Task;
         };
+        await using FullDisk disk = new(sent.Task);
 
-        SnapshotException failure = await FailAsync(agent, "/dev/full").WaitAsync(TimeSpan.FromSeconds(20));
+        SnapshotException failure = await Assert.ThrowsAsync<SnapshotException>(
+            () => client.SnapshotAsync(s_request, SnapshotDestination.ToStream(disk)).WaitAsync(TimeSpan.FromSeconds(20)));
 
-        Assert.Contains("no space left", failure.Message, StringComparison.Ordinal);
+        Assert.Equal(SnapshotFailure.Output, failure.Failure);
         await cancelled.Task.WaitAsync(TimeSpan.FromSeconds(20));
     }
 
@@ -204,5 +209,17 @@ public sealed class OutputTests
             () => client.SnapshotAsync(s_request, SnapshotDestination.ToFile(path)));
         Assert.Equal(SnapshotFailure.Output, failure.Failure);
         return failure;
+    }
+
+    /// <summary>A disk that turns out to be full once somebody else is ready.</summary>
+    private sealed class FullDisk(Task ready) : MemoryStream
+    {
+        public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
+
+        public override void Write(ReadOnlySpan<byte> buffer)
+        {
+            ready.Wait();
+            throw new IOException("no space left");
+        }
     }
 }
