@@ -17,8 +17,9 @@ internal readonly record struct AgentMemory(long Own, long Spool)
         long own = 0, shared = 0, spools = 0;
         foreach (int pid in Workers(agentPid).Prepend(agentPid))
         {
+            long before = pid == agentPid ? 0 : PrivateSpool(pid);
             long anonymous = Proc.StatusBytes(pid, "RssAnon");
-            long spool = anonymous >= LeastSpool && pid != agentPid ? Math.Min(anonymous, PrivateSpool(pid)) : 0;
+            long spool = before == 0 ? 0 : Math.Min(anonymous, Math.Max(before, PrivateSpool(pid))); // it is given back meanwhile
             own += anonymous - spool + Proc.StatusBytes(pid, "RssFile");
             spools += spool;
             shared = Math.Max(shared, Proc.StatusBytes(pid, "RssShmem"));
