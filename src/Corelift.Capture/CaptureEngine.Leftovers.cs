@@ -41,6 +41,29 @@ public sealed partial class CaptureEngine
         }
     }
 
+    /// <returns>Empty, or why it is not done: one sentence.</returns>
+    private async Task<string> ReapAsync(ProcessRef target, int image, int attempts)
+    {
+        try
+        {
+            WorkerConnection worker = await WorkerConnection.StartAsync(
+                _supervisor,
+                new WorkerRequest { Task = WorkerTask.Reap, Pid = target.Pid, StartTimeTicks = target.StartTimeTicks, ImagePid = image }).ConfigureAwait(false);
+            await using (worker.ConfigureAwait(false))
+            {
+                using WorkerMessageIn message = await worker.NextAsync(CancellationToken.None).ConfigureAwait(false);
+                return message.Reply.Text;
+            }
+        }
+        catch (CaptureException failure)
+        {
+            // Killed as the one before it: it left what that had left.
+            return failure.Failure == CaptureFailure.WorkerLost && attempts > 1
+                ? await ReapAsync(target, image, attempts - 1).ConfigureAwait(false)
+                : failure.Message;
+        }
+    }
+
     private async Task<string> ReapLeftoversAsync(ProcessRef target)
     {
         string reason = string.Empty;
@@ -52,21 +75,7 @@ public sealed partial class CaptureEngine
 
         foreach (int image in images)
         {
-            try
-            {
-                WorkerConnection worker = await WorkerConnection.StartAsync(
-                    _supervisor,
-                    new WorkerRequest { Task = WorkerTask.Reap, Pid = target.Pid, StartTimeTicks = target.StartTimeTicks, ImagePid = image }).ConfigureAwait(false);
-                await using (worker.ConfigureAwait(false))
-                {
-                    using WorkerMessageIn message = await worker.NextAsync(CancellationToken.None).ConfigureAwait(false);
-                    reason = message.Reply.Text;
-                }
-            }
-            catch (CaptureException failure)
-            {
-                reason = failure.Message;
-            }
+            reason = await ReapAsync(target, image, attempts: 3).ConfigureAwait(false);
         }
 
         if (reason.Length == 0)

@@ -83,6 +83,23 @@ public sealed class HardTargetsTests : AgentTest
         }
     }
 
+    [Fact]
+    public async Task A_signal_that_stopped_a_thread_is_not_lost_with_the_worker()
+    {
+        using LiveProcess target = LiveProcess.Start("signals", "--storm", "20000");
+        ExpectedErrors = ".*"; // of workers that are lost
+        using GrpcChannel channel = Agent.Connect();
+        ControlService.ControlServiceClient control = new(channel);
+        for (int round = 0; round < 40; round++)
+        {
+            await control.StopAsync(new StopRequest { Ref = new ProcessRef { Pid = (uint)target.Pid, StartTimeTicks = target.StartTime } });
+            Assert.Equal(1, Agent.KillWorkers());
+            await Wait.UntilAsync(() => target.Status("TracerPid") == "0", TimeSpan.FromSeconds(10), "the target is let go");
+        }
+
+        await target.CheckAsync();
+    }
+
     [Theory, MemberData(nameof(Strategies))]
     public async Task No_blocking_call_returns_early_and_all_return_what_they_should(string strategy)
     {
