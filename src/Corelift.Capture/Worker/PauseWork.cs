@@ -150,6 +150,7 @@ internal sealed class PauseWork
                     $"copying {_copier.UsedBytes >> 20} MiB took longer than the stop budget of {_request.StopBudgetNanoseconds / 1_000_000} ms: every thread runs again; raise the budget, ask for less content, or for strategy fork"));
         }
 
+        _target.ThrowIfKilled();
         Unreadable = _copier.Unreadable;
     }
 

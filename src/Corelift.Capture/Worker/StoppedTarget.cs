@@ -195,6 +195,16 @@ internal sealed partial class StoppedTarget : IDisposable
         return image;
     }
 
+    /// <summary>To be asked after a copy: what was read of a target that was killed meanwhile is not its memory.</summary>
+    /// <exception cref="CaptureException">TargetExited.</exception>
+    internal void ThrowIfKilled()
+    {
+        if (!Session.IsHeld)
+        {
+            throw new CaptureException(CaptureFailure.TargetExited, $"process {Facts.Directory.Pid} was killed while its memory was being copied");
+        }
+    }
+
     /// <summary>Lets every task run on. Returns how long they were stopped, in nanoseconds.</summary>
     internal long Resume()
     {

@@ -63,6 +63,26 @@ public sealed partial class TraceSession : IDisposable
     /// <summary>Whether the process was in a group-stop.</summary>
     public bool IsGroupStopped { get; private set; }
 
+    /// <summary>
+    /// Whether the process is held still: who is killed leaves its stop at once, and what is read of it from then on is not what
+    /// it had. Asked of a task of the calling thread's; true where it has none.
+    /// </summary>
+    public bool IsHeld
+    {
+        get
+        {
+            for (int i = 0; i < StoppedCount; i++)
+            {
+                if (_tracees[i].Owner == 0 && _tracees[i].State == TraceeState.Stopped)
+                {
+                    return PtraceCalls.GetSignalMask(_tracees[i].Tid, out _) != Errno.NoSuchTask;
+                }
+            }
+
+            return true;
+        }
+    }
+
     internal ProcessDirectory Directory => _directory;
 
     /// <summary>
