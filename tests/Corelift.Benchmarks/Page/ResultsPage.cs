@@ -13,10 +13,11 @@ internal static class ResultsPage
         `pause` is the longer of two: what the program reports, and the largest gap between two clock reads of a thread of
         the target that does nothing else, less the time for which that thread could have run but waited for a CPU (the
         kernel's run_delay), among the gaps in which it was off its CPU at all. `gap` is the largest gap as it is, waits and
-        the host's own pauses and all: the rows `no capture` say how long it gets by itself. `reported` and `skew` are what the program says. `CPU` and `memory` are those on the target's host: of the
-        agent with its workers, or of the peer's program; not of the client. Each figure is the median of its repeats; p99
-        is by nearest rank, so the largest below 100 repeats. Each repeat has a target of its own; targets have one CPU kept
-        busy by the thread that looks at the clock. MB is 10^6 bytes.
+        the host's own pauses and all: the rows `no capture` say how long it gets by itself. `reported` and `skew` are what
+        the program says. `CPU` and `memory` are those on the target's host: of the agent with its workers, or of the peer's
+        program; not of the client. Each figure is the median of its repeats; p99 is by nearest rank, so the largest below
+        100 repeats. Each repeat has a target of its own; targets have one CPU kept busy by the thread that looks at the
+        clock. MB is 10^6 bytes.
 
         """;
 
