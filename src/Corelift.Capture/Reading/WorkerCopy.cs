@@ -11,8 +11,6 @@ namespace Corelift.Capture.Reading;
 /// <param name="worker">The worker.</param>
 internal sealed class WorkerCopy(SafeFileHandle memory, ulong address, WorkerConnection worker) : IDisposable
 {
-    private static readonly TimeSpan s_patienceWithWorker = TimeSpan.FromSeconds(1);
-
     /// <summary>Reads a part of the copy.</summary>
     /// <exception cref="CaptureException">The worker has gone, and the copy with it.</exception>
     internal void Read(long offset, Span<byte> destination)
@@ -22,7 +20,6 @@ internal sealed class WorkerCopy(SafeFileHandle memory, ulong address, WorkerCon
             int read = MemFile.Read(memory, new RemoteAddress(address + (ulong)(offset + position)), destination[position..], out _);
             if (read == 0)
             {
-                _ = worker.Ended.Wait(s_patienceWithWorker); // so that its end is told before ours
                 throw new CaptureException(
                     CaptureFailure.WorkerLost,
                     "the worker that held the copy of the target's memory ended unexpectedly while that was being read, and the process runs: see the agent's log, and try again");

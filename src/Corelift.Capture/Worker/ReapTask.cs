@@ -62,7 +62,7 @@ internal static class ReapTask
                 && session.StoppedCount <= room
                 && session.ReadRegisters(new ThreadRecords(buffer, 0, ThreadRecords.Stride())) == TraceOutcome.Done)
             {
-                _ = session.TakeBackFromFrames();
+                session.TakeBackFromFrames();
             }
         }
         finally

@@ -49,9 +49,12 @@ internal sealed class RemoteCaller
     /// <summary>Where a path for openat lies.</summary>
     internal ulong PathAddress => _path;
 
-    /// <summary>Bytes of scratch memory that frames and a path take.</summary>
-    internal static int ScratchBytes() =>
-        ((SignalFrame.MaxBytes(SignalFrame.MaxExtendedStateBytes()) + 63) & ~63) + ExitFrameBytes + PathBytes;
+    /// <summary>Bytes of scratch memory that frames and a path take, in whole pages.</summary>
+    internal static int ScratchBytes()
+    {
+        int used = ((SignalFrame.MaxBytes(SignalFrame.MaxExtendedStateBytes()) + 63) & ~63) + ExitFrameBytes + PathBytes;
+        return (used + 4095) & ~4095;
+    }
 
     /// <summary>
     /// Chooses a task and prepares it. Every task must be stopped and its registers read.

@@ -30,7 +30,7 @@ public static class RemoteCodeFinder
         code = default;
         var memory = new ProcessMemory(directory.Tid);
         Vma? stack = vmas.FirstOrDefault(v => v.Name == "[stack]");
-        int scratchBytes = (RemoteCaller.ScratchBytes() + 4095) & ~4095;
+        int scratchBytes = RemoteCaller.ScratchBytes();
         if (stack is null || !stack.IsWritable || stack.LengthBytes < (ulong)scratchBytes + DistanceFromStackPointer)
         {
             return "the process has no main stack with room below it";

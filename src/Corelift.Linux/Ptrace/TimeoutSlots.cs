@@ -31,7 +31,7 @@ internal sealed class TimeoutSlots
     internal void Find(IEnumerable<Vma> vmas)
     {
         const ulong RoomAbove = 64 * 1024;
-        ulong below = (ulong)((RemoteCaller.ScratchBytes() + PageBytes - 1) & ~(PageBytes - 1));
+        ulong below = (ulong)RemoteCaller.ScratchBytes();
         Vma? stack = vmas.FirstOrDefault(v => v.Name == "[stack]");
         _address = stack is { IsWritable: true } && stack.LengthBytes >= below + PageBytes + RoomAbove ? stack.Start.Value + below : 0;
     }
