@@ -39,7 +39,11 @@ public static class MapsParser
         return ParseLine(line, limits, null, ref previousName);
     }
 
-    /// <summary>Parses a line that follows another: their addresses must ascend, and equal names share one string.</summary>
+    /// <summary>
+    /// Parses a line that follows another: ends must ascend, and equal names share one string. Between two reads of the
+    /// file the kernel goes on from the end of the last VMA that it gave: one that has been merged with its neighbour, or
+    /// has grown, comes again from its beginning (fs/proc/task_mmu.c, proc_get_vma). What is new of it counts.
+    /// </summary>
     internal static Vma ParseLine(
         ReadOnlySpan<byte> line, ProcfsLimits limits, Vma? previous, ref ReadOnlySpan<byte> previousName)
     {
@@ -47,9 +51,9 @@ public static class MapsParser
         var start = new RemoteAddress(fields.TakeHex());
         fields.Expect((byte)'-');
         var end = new RemoteAddress(fields.TakeHex());
-        if (end <= start || (previous is not null && start < previous.End))
+        if (end <= start || (previous is not null && end <= previous.End))
         {
-            throw new ProcfsFormatException("a VMA is empty, or lies before the one above it");
+            throw new ProcfsFormatException("a VMA is empty, or ends before the one above it");
         }
 
         fields.Expect((byte)' ');
@@ -65,9 +69,15 @@ public static class MapsParser
         ReadOnlySpan<byte> name = TakeName(ref fields, limits);
         string text = previous is not null && name.SequenceEqual(previousName) ? previous.Name : DecodeName(name);
         previousName = name;
+        RemoteAddress first = previous is not null && start < previous.End ? previous.End : start;
+        if (inode != 0)
+        {
+            offsetBytes = unchecked(offsetBytes + (first - start));
+        }
+
         return new Vma
         {
-            Start = start,
+            Start = first,
             End = end,
             Permissions = permissions,
             FileOffsetBytes = offsetBytes,

@@ -6,7 +6,10 @@ public static class SmapsParser
     /// <summary>Parses the whole file.</summary>
     /// <param name="text">The file's bytes. Empty text is no VMAs.</param>
     /// <param name="limits">Most VMAs, and longest name.</param>
-    /// <returns>The VMAs in order of address. Lines with an unknown key are passed over: kernels add some.</returns>
+    /// <returns>
+    /// The VMAs in order of address. Lines with an unknown key are passed over: kernels add some. Where a VMA grew between
+    /// two reads, its rest stands with the numbers of the whole.
+    /// </returns>
     /// <exception cref="ProcfsFormatException">Not the kernel's format, cut off, out of order, or above a limit.</exception>
     public static List<VmaDetails> Parse(ReadOnlySpan<byte> text, ProcfsLimits limits)
     {

@@ -99,6 +99,16 @@ public sealed class MapsParserTests
         Assert.Equal(2, MapsParser.Parse(two, new ProcfsLimits { MaxVmas = 2 }).Count);
     }
 
+    [Theory] // previous, next, what is left of the next
+    [InlineData("1000-3000 rw-p 0 00:00 0", "1000-5000 rw-p 0 00:00 0", 0x3000, 0x5000, 0)] // grew at its end
+    [InlineData("3000-4000 r--p 2000 fe:00 7 /f", "1000-6000 r--p 0 fe:00 7 /f", 0x4000, 0x6000, 0x3000)] // merged with both
+    [InlineData("1000-5000 rw-p 0 00:00 0", "3000-6000 r--p 0 00:00 0", 0x5000, 0x6000, 0)] // split, and grew
+    public void What_comes_again_as_it_grew_between_two_reads_counts_once(string previous, string next, ulong start, ulong end, ulong offset)
+    {
+        List<Vma> vmas = MapsParser.Parse(Encoding.ASCII.GetBytes($"{previous}\n{next}\n"), ProcfsLimits.Default);
+        Assert.Equal((start, end, offset), (vmas[1].Start.Value, vmas[1].End.Value, vmas[1].FileOffsetBytes));
+    }
+
     [Fact]
     public void As_many_vmas_as_the_kernel_allows_parse_quickly()
     {
