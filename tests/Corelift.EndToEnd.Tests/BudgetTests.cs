@@ -100,8 +100,8 @@ public sealed class BudgetTests : AgentTest
         {
             StopResponse lease = await control.StopAsync(new StopRequest { Ref = Ref(target), TimeToLive = time, StopBudget = time });
             Assert.InRange(lease.TimeToLive.ToTimeSpan(), TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(800));
-            await Wait.UntilAsync(() => target.Status("TracerPid") == "0", TimeSpan.FromSeconds(10), "the lease ran out");
-            await Wait.UntilAsync(() => IsFreeAsync(channel, target), TimeSpan.FromSeconds(10), () => "the agent knows that it ran out");
+            await Wait.UntilAsync(() => target.Status("TracerPid") == "0", Wait.Soon, "the lease ran out");
+            await Wait.UntilAsync(() => IsFreeAsync(channel, target), Wait.Soon, () => "the agent knows that it ran out");
         }
 
         CaptureRequest request = CaptureStream.Request(target, Strategy.Fork);

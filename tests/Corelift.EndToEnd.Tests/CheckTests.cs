@@ -25,7 +25,7 @@ public sealed class CheckTests
         bool isLimited = lines.Values.Any(line => line.GetProperty("state").GetString() != "ok");
         Assert.Equal(isLimited ? 1 : 0, exitCode);
         Assert.All(lines.Values, line => Assert.Equal(line.GetProperty("state").GetString() == "ok", line.GetProperty("remedy").GetString()!.Length == 0));
-        await Wait.UntilAsync(() => !Proc.Named("corelift-agent").Any(IsTarget), TimeSpan.FromSeconds(5), "none of its processes left");
+        await Wait.UntilAsync(() => !Proc.Named("corelift-agent").Any(IsTarget), Wait.Soon, "none of its processes left");
     }
 
     [Fact]

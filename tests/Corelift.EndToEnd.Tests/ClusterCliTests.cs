@@ -104,7 +104,7 @@ public sealed class ClusterCliTests : IAsyncLifetime
 
         (await RunAsync("resume", stopped.GetProperty("lease").GetString()!, "--agent", "node/node-1")).Checked();
 
-        await Wait.UntilAsync(() => !_target.Status("State").StartsWith('t'), TimeSpan.FromSeconds(5), "the target runs");
+        await Wait.UntilAsync(() => !_target.Status("State").StartsWith('t'), Wait.Soon, "the target runs");
     }
 
     [Fact]

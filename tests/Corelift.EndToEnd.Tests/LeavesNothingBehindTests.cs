@@ -143,7 +143,7 @@ public sealed class LeavesNothingBehindTests : AgentTest
         File.Delete(CorePath);
         await SnapshotAsync(target, "fork");
         await Wait.UntilAsync(
-            () => processes.Zip(descriptors).All(pair => CountDescriptors(pair.First) <= pair.Second), TimeSpan.FromSeconds(5), "descriptors of the agent closed");
+            () => processes.Zip(descriptors).All(pair => CountDescriptors(pair.First) <= pair.Second), Wait.Soon, "descriptors of the agent closed");
     }
 
     private static int CountDescriptors(int pid) => Directory.GetFileSystemEntries($"/proc/{pid}/fd").Length;

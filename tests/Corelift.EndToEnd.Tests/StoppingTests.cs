@@ -42,7 +42,7 @@ public sealed class StoppingTests
         await RpcAssert.FailsWithReasonAsync(
             async () => await new SnapshotService.SnapshotServiceClient(channel).PlanAsync(new PlanRequest { Ref = new ProcessRef { Pid = (uint)held.Pid } }),
             StatusCode.Unavailable, "SHUTTING_DOWN");
-        await Wait.UntilAsync(() => Proc.Status(held.Pid, "TracerPid") == "0", TimeSpan.FromSeconds(5), "the held target runs");
+        await Wait.UntilAsync(() => Proc.Status(held.Pid, "TracerPid") == "0", Wait.Soon, "the held target runs");
         Assert.False(slow.IsCompleted, "the capture goes on in its grace");
 
         (await slow).Checked();
@@ -53,7 +53,7 @@ public sealed class StoppingTests
 
         long began = Environment.TickCount64;
         Assert.Equal(0, await agent.StopAsync());
-        Assert.InRange(Environment.TickCount64 - began, 0, 5000); // it does not wait for the rest of the grace
+        Assert.InRange(Environment.TickCount64 - began, 0, Wait.Soon.TotalMilliseconds); // it does not wait for the rest of the grace
         await captured.CheckAsync();
         await held.CheckAsync();
         agent.AssertCleanLog();
@@ -70,7 +70,7 @@ public sealed class StoppingTests
         await Wait.UntilAsync(() => agent.Log.Contains("taken by Fork", StringComparison.Ordinal), s_bound, "the capture's instant");
         long began = Environment.TickCount64;
         Assert.Equal(0, await agent.StopAsync());
-        Assert.InRange(Environment.TickCount64 - began, 400, 6000);
+        Assert.InRange(Environment.TickCount64 - began, 400, Wait.Soon.TotalMilliseconds);
         CommandResult result = await slow;
         Assert.NotEqual(0, result.ExitCode);
         Assert.Contains("the agent is stopping", result.Errors, StringComparison.Ordinal);

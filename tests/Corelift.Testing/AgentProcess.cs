@@ -157,7 +157,7 @@ public sealed partial class AgentProcess : IAsyncDisposable
 
     /// <summary>Fails if it still has a worker or anything else within 5 s.</summary>
     public Task AssertNoWorkersAsync() =>
-        Wait.UntilAsync(() => Descendants.Length == 0, TimeSpan.FromSeconds(5), "no worker left");
+        Wait.UntilAsync(() => Descendants.Length == 0, Wait.Soon, "no worker left");
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

@@ -23,7 +23,7 @@ public sealed partial class TargetBaseline
     /// <summary>Notes everything down.</summary>
     public static TargetBaseline Take(int pid) => new(pid, Facts(pid));
 
-    /// <summary>Compares; gives the target <paramref name="bound"/> (5 s) to settle, as it is running on.</summary>
+    /// <summary>Compares; gives the target <paramref name="bound"/> (<see cref="Wait.Soon"/>) to settle, as it is running on.</summary>
     /// <exception cref="TestingException">Something differs; the message lists it.</exception>
     public async Task AssertUnchangedAsync(TimeSpan? bound = null)
     {
@@ -34,7 +34,7 @@ public sealed partial class TargetBaseline
                 differences = Differences();
                 return Task.FromResult(differences.Count == 0);
             },
-            bound ?? TimeSpan.FromSeconds(5),
+            bound ?? Wait.Soon,
             () => $"target {_pid} as it was before; differs:\n" + string.Join('\n', differences.Take(40)));
     }
 

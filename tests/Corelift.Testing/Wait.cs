@@ -3,6 +3,12 @@ namespace Corelift.Testing;
 /// <summary>Waiting for facts, in place of sleeping and hoping.</summary>
 public static class Wait
 {
+    /// <summary>
+    /// The bound of what the product does within a few seconds, on a machine that stands still for some of its own: a
+    /// test tells "bounded" from "never", and benchmarks measure how soon.
+    /// </summary>
+    public static readonly TimeSpan Soon = TimeSpan.FromSeconds(20);
+
     private static readonly TimeSpan s_interval = TimeSpan.FromMilliseconds(5);
 
     /// <summary>Returns as soon as the fact holds.</summary>

@@ -33,11 +33,11 @@ public sealed class KillpointTests
     public async Task A_target_that_was_harmed_is_found_out()
     {
         using LiveTarget target = LiveTarget.Start(TargetList.Named("canary"));
-        await target.AssertAsBeforeAsync(TimeSpan.FromSeconds(1));
+        await target.AssertAsBeforeAsync(Wait.Soon);
         target.Process.Signal(19);
-        await Wait.UntilAsync(() => Proc.State(target.Process.Pid) == "T", TimeSpan.FromSeconds(5), "the target stopped");
+        await Wait.UntilAsync(() => Proc.State(target.Process.Pid) == "T", Wait.Soon, "the target stopped");
         await Assert.ThrowsAsync<TestingException>(() => target.AssertAsBeforeAsync(TimeSpan.FromMilliseconds(200)));
         target.Process.Signal(18);
-        await target.AssertAsBeforeAsync(TimeSpan.FromSeconds(5));
+        await target.AssertAsBeforeAsync(Wait.Soon);
     }
 }

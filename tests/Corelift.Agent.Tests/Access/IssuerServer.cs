@@ -30,8 +30,8 @@ internal sealed class IssuerServer : IAsyncDisposable
     /// <summary>Status of its answers.</summary>
     internal int Status { get; set; } = 200;
 
-    /// <summary>How long it takes for each answer.</summary>
-    internal TimeSpan Slowness { get; set; }
+    /// <summary>What each of its answers waits for.</summary>
+    internal Task Holds { get; set; } = Task.CompletedTask;
 
     /// <summary>How often its keys were asked for.</summary>
     internal int Requests;
@@ -86,7 +86,7 @@ internal sealed class IssuerServer : IAsyncDisposable
 
     private async Task AnswerAsync(HttpContext context, string text)
     {
-        await Task.Delay(Slowness, context.RequestAborted);
+        await Holds.WaitAsync(context.RequestAborted);
         context.Response.StatusCode = Status;
         await context.Response.WriteAsync(text);
     }

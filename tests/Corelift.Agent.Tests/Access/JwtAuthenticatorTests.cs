@@ -72,7 +72,7 @@ public sealed class JwtAuthenticatorTests : IAsyncLifetime, IDisposable
         Assert.NotNull(await AskAsync(authenticator, _issuer.Issue()));
         using TestIssuer next = new(_issuer.Issuer, "two");
         _server.Keys = TestIssuer.KeySet(_issuer, next);
-        await Wait.UntilAsync(async () => await AskAsync(authenticator, next.Issue()) is not null, TimeSpan.FromSeconds(5), () => "the new key");
+        await Wait.UntilAsync(async () => await AskAsync(authenticator, next.Issue()) is not null, Wait.Soon, () => "the new key");
         Assert.NotNull(await AskAsync(authenticator, _issuer.Issue()));
 
         int before = _server.Requests;
@@ -92,7 +92,7 @@ public sealed class JwtAuthenticatorTests : IAsyncLifetime, IDisposable
         JwtAuthenticator authenticator = Make(s_quick);
         await FailsClosedAsync(authenticator);
         await _server.ComeBackAsync();
-        await Wait.UntilAsync(async () => await TryAsync(authenticator) is not null, TimeSpan.FromSeconds(10), () => "the issuer is known again");
+        await Wait.UntilAsync(async () => await TryAsync(authenticator) is not null, Wait.Soon, () => "the issuer is known again");
 
         // What is known stays known while it is down; what is not known cannot be checked then.
         await _server.GoAsync();
@@ -108,7 +108,7 @@ public sealed class JwtAuthenticatorTests : IAsyncLifetime, IDisposable
         JwtAuthenticator authenticator = Make(s_quick with { Refresh = TimeSpan.FromMilliseconds(10), Oldest = TimeSpan.FromSeconds(1) });
         Assert.NotNull(await AskAsync(authenticator, _issuer.Issue()));
         await _server.GoAsync();
-        await Wait.UntilAsync(async () => await TryAsync(authenticator) is null, TimeSpan.FromSeconds(5), () => "the keys are too old");
+        await Wait.UntilAsync(async () => await TryAsync(authenticator) is null, Wait.Soon, () => "the keys are too old");
         await FailsClosedAsync(authenticator);
         await _server.ComeBackAsync();
     }
@@ -116,10 +116,12 @@ public sealed class JwtAuthenticatorTests : IAsyncLifetime, IDisposable
     [Fact]
     public async Task A_slow_issuer_is_not_waited_for_and_known_when_it_has_answered()
     {
-        _server.Slowness = TimeSpan.FromSeconds(2.5);
+        TaskCompletionSource answer = new();
+        _server.Holds = answer.Task;
         JwtAuthenticator authenticator = Make(s_quick);
         await FailsClosedAsync(authenticator);
-        await Wait.UntilAsync(async () => await TryAsync(authenticator) is not null, TimeSpan.FromSeconds(15), () => "the slow issuer is known");
+        answer.SetResult();
+        await Wait.UntilAsync(async () => await TryAsync(authenticator) is not null, Wait.Soon, () => "the slow issuer is known");
         Assert.Equal(1, _server.Requests);
     }
 
@@ -183,7 +185,7 @@ public sealed class JwtAuthenticatorTests : IAsyncLifetime, IDisposable
     {
         long start = Stopwatch.GetTimestamp();
         await Assert.ThrowsAsync<AccessUnavailableException>(() => AskAsync(authenticator, _issuer.Issue()));
-        Assert.InRange(Stopwatch.GetElapsedTime(start), TimeSpan.Zero, TimeSpan.FromSeconds(2));
+        Assert.InRange(Stopwatch.GetElapsedTime(start), TimeSpan.Zero, Wait.Soon);
     }
 
     private async Task<Caller?> TryAsync(JwtAuthenticator authenticator)

@@ -118,13 +118,13 @@ public sealed class TelemetryTests : IAsyncLifetime
         for (int i = 0; i < 5; i++)
         {
             CommandResult result = (await Cli.RunAsync(agent, "snapshot", $"{target.Pid}", "-o", Scratch.File($"{i}.core"), "--json")).Checked();
-            Assert.InRange(result.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(5));
+            Assert.InRange(result.Elapsed, TimeSpan.Zero, Wait.Soon);
         }
 
         await Wait.UntilAsync(() => how == "absent" || hanging.Requests > 0, s_bound, "a request that hangs");
         long began = Environment.TickCount64;
         Assert.Equal(0, await agent.StopAsync());
-        Assert.InRange(Environment.TickCount64 - began, 0, 6000);
+        Assert.InRange(Environment.TickCount64 - began, 0, Wait.Soon.TotalMilliseconds);
         agent.AssertCleanLog();
     }
 
