@@ -8,7 +8,7 @@ namespace Corelift.Benchmarks;
 /// </summary>
 internal static class MemoryBenchmark
 {
-    private const double IdleBar = 60e6, GrowthBar = 64e6;
+    private const double IdleBar = 80e6, GrowthBar = 64e6;
     private static readonly TimeSpan s_rest = TimeSpan.FromSeconds(2), s_sampling = TimeSpan.FromMilliseconds(5);
     private static readonly ReadingPace s_fast = new(TimeSpan.Zero, 0), s_slow = new(TimeSpan.FromMilliseconds(25), 200);
     private static readonly Strategy[] s_strategies = [Strategy.Precopy, Strategy.Fork, Strategy.Direct];

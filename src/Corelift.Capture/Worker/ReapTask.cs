@@ -23,7 +23,14 @@ internal static class ReapTask
         var target = new ProcessRef(request.Pid, request.StartTimeTicks);
         if (IsJobStopped(target))
         {
-            TakeBackThreads(target, clock);
+            try
+            {
+                TakeBackThreads(target, clock);
+            }
+            catch (Exception failure) when (IsGone(failure))
+            {
+                // It ended meanwhile, and nothing of ours is in it any more.
+            }
         }
 
         // A front end may have been taken over: the target's own children are not for it to reap.
@@ -84,7 +91,7 @@ internal static class ReapTask
             {
                 reason = TryReap(pid, startTimeTicks, imagePidInTarget, clock);
             }
-            catch (CaptureException failure) when (failure.Failure is CaptureFailure.NoSuchProcess or CaptureFailure.TargetExited or CaptureFailure.Zombie or CaptureFailure.IdentityChanged)
+            catch (Exception failure) when (IsGone(failure))
             {
                 return string.Empty; // the image went to another parent together with the target's other children
             }
@@ -103,6 +110,13 @@ internal static class ReapTask
 
         return reason;
     }
+
+    private static bool IsGone(Exception failure) => failure switch
+    {
+        CaptureException capture => capture.Failure is CaptureFailure.NoSuchProcess or CaptureFailure.TargetExited or CaptureFailure.Zombie or CaptureFailure.IdentityChanged,
+        SyscallException call => call.IsTaskGone,
+        _ => false,
+    };
 
     private static string TryReap(int pid, ulong startTimeTicks, int imagePidInTarget, WorkerClock clock)
     {
