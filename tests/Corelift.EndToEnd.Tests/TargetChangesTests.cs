@@ -31,7 +31,7 @@ public sealed class TargetChangesTests : PolicyTest
             uint pid = (uint)await reuser.AskNumberAsync("begin", "pid");
             CaptureRequest request = new() { Ref = new ProcessRef { Pid = pid }, Options = new CaptureOptions { Strategy = i % 3 == 0 ? Strategy.Fork : i % 3 == 1 ? Strategy.Direct : Strategy.Precopy, Content = Content.Full } };
             Task<(bool IsWhole, byte[] Bytes)> capture = ReadAsync(channel, request);
-            int delay = random.Next(captured > refused ? 40_000 : 400_000);
+            int delay = random.Next(captured > refused ? 40_000 : 160_000);
             await reuser.AskAsync(string.Create(CultureInfo.InvariantCulture, $"swap {random.Next(delay + 1)}"));
             (bool isWhole, byte[] bytes) = await capture;
             Assert.Equal(-1, bytes.AsSpan().IndexOf("CANARY-FORBIDDEN"u8));
