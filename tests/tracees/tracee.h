@@ -124,19 +124,38 @@ static inline bool tracee_flag(int argc, char **argv, const char *name)
     return false;
 }
 
+struct tracee_start {
+    void *(*run)(void *);
+    void *argument;
+    atomic_uint has_begun;
+};
+
+static inline void *tracee_begin(void *start)
+{
+    void *(*run)(void *) = ((struct tracee_start *)start)->run;
+    void *argument = ((struct tracee_start *)start)->argument;
+    atomic_uint *has_begun = &((struct tracee_start *)start)->has_begun;
+    atomic_store(has_begun, 1);
+    tracee_futex(has_begun, FUTEX_WAKE, 1, NULL);
+    return run(argument);
+}
+
+/* Returns when the thread runs: until then pthread_create blocks all of its signals, which is not how it is to be seen. */
 static inline pthread_t tracee_thread(void *(*run)(void *), void *argument, size_t stack_bytes)
 {
     pthread_attr_t attributes;
     pthread_t thread;
+    struct tracee_start start = {.run = run, .argument = argument};
     pthread_attr_init(&attributes);
     if (stack_bytes != 0)
         pthread_attr_setstacksize(&attributes, stack_bytes);
-    int failure = pthread_create(&thread, &attributes, run, argument);
+    int failure = pthread_create(&thread, &attributes, tracee_begin, &start);
     pthread_attr_destroy(&attributes);
     if (failure != 0) {
         errno = failure;
         die("pthread_create");
     }
+    tracee_await_change(&start.has_begun, 0);
     return thread;
 }
 
