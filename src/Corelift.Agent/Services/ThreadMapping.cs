@@ -1,9 +1,7 @@
-using System.Globalization;
 using Corelift.Linux;
 using Corelift.Linux.Procfs;
 using Corelift.Linux.Ptrace;
 using Google.Protobuf;
-using TaskStatus = Corelift.Linux.Procfs.TaskStatus;
 using Wire = Corelift.V1;
 
 namespace Corelift.Agent.Services;
@@ -92,16 +90,13 @@ internal sealed class ThreadMapping : IDisposable
     {
         try
         {
-            TaskStat? stat = _directory is null
-                ? null
-                : TaskStat.Parse(_directory.ReadFile(string.Create(CultureInfo.InvariantCulture, $"task/{tid}/stat"), _buffer));
-            if (stat is not null)
+            if (_directory is not null)
             {
+                TaskStat stat = _directory.ReadTaskStat(tid, _buffer);
                 thread.Name = stat.Name;
                 thread.UserTimeUs = stat.UserTimeTicks * MicrosecondsPerTick;
                 thread.SystemTimeUs = stat.SystemTimeTicks * MicrosecondsPerTick;
-                thread.PendingSignals = TaskStatus.Parse(
-                    _directory!.ReadFile(string.Create(CultureInfo.InvariantCulture, $"task/{tid}/status"), _buffer), ProcfsLimits.Default).PendingSignals;
+                thread.PendingSignals = _directory.ReadTaskStatus(tid, _buffer).PendingSignals;
             }
         }
         catch (Exception failure) when (failure is SyscallException or ProcfsFormatException)

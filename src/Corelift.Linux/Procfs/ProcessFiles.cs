@@ -13,13 +13,13 @@ public static class ProcessFiles
         return TaskStat.Parse(directory.ReadFile("stat", buffer ?? own!));
     }
 
-    /// <summary>Reads status.</summary>
+    /// <summary>Reads status. A task that is just being released is gone already (ESRCH): its file names no thread group.</summary>
     public static TaskStatus ReadStatus(
         this ProcessDirectory directory, ProcfsBuffer? buffer = null, ProcfsLimits? limits = null)
     {
         ArgumentNullException.ThrowIfNull(directory);
         using ProcfsBuffer? own = buffer is null ? new ProcfsBuffer() : null;
-        return TaskStatus.Parse(directory.ReadFile("status", buffer ?? own!, limits), limits ?? ProcfsLimits.Default);
+        return NotReleased(TaskStatus.Parse(directory.ReadFile("status", buffer ?? own!, limits), limits ?? ProcfsLimits.Default));
     }
 
     /// <summary>Reads maps. Empty for a zombie, a zombie leader among them: use <see cref="ProcessDirectory.ForTask"/>.</summary>
@@ -55,11 +55,11 @@ public static class ProcessFiles
         return TaskStat.Parse(directory.ReadFile(TaskPath(tid, "stat"), buffer));
     }
 
-    /// <summary>Reads status of one of the process's tasks.</summary>
+    /// <summary>Reads status of one of the process's tasks; gone as with <see cref="ReadStatus"/>.</summary>
     public static TaskStatus ReadTaskStatus(this ProcessDirectory directory, int tid, ProcfsBuffer buffer)
     {
         ArgumentNullException.ThrowIfNull(directory);
-        return TaskStatus.Parse(directory.ReadFile(TaskPath(tid, "status"), buffer), ProcfsLimits.Default);
+        return NotReleased(TaskStatus.Parse(directory.ReadFile(TaskPath(tid, "status"), buffer), ProcfsLimits.Default));
     }
 
     /// <summary>Reads which function of the kernel a task waits in; empty where it runs, or the kernel does not say.</summary>
@@ -79,6 +79,9 @@ public static class ProcessFiles
     /// </summary>
     public static ProcessRef ReadLeaderIdentity(this ProcessDirectory directory) =>
         new(directory.Pid, TaskStat.Parse(directory.ReadFile(TaskPath(directory.Pid, "stat"))).StartTimeTicks);
+
+    private static TaskStatus NotReleased(TaskStatus status) =>
+        status.IsReleased ? throw new SyscallException("read(status)", status.Tid, Errno.NoSuchTask) : status;
 
     private static string TaskPath(int tid, string name) => string.Create(CultureInfo.InvariantCulture, $"task/{tid}/{name}");
 }

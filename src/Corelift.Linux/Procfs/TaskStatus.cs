@@ -121,6 +121,12 @@ public sealed record TaskStatus
     /// <summary>x86_Thread_features as text, such as "shstk wrss"; empty where there are none.</summary>
     public string ThreadFeatures { get; internal set; } = string.Empty;
 
+    /// <summary>
+    /// Whether the kernel was releasing the task when it wrote the text: it has taken it out of its thread group
+    /// (fs/proc/array.c, task_state, prints what task_tgid_nr_ns says of an unhashed task, 0).
+    /// </summary>
+    public bool IsReleased => Tgid == 0;
+
     /// <summary>Whether the task leads its thread group, so that its id is a pid.</summary>
     public bool IsLeader => Tgid == Tid;
 

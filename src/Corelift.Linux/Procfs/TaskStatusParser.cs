@@ -38,7 +38,7 @@ internal static class TaskStatusParser
             }
         }
 
-        return status.Tid > 0 && status.Tgid > 0
+        return status.Tid > 0 // which is below Tgid
             ? status
             : throw new ProcfsFormatException("status names no task: it was cut off");
     }

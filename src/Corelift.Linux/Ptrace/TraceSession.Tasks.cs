@@ -1,5 +1,4 @@
 using Corelift.Linux.Procfs;
-using TaskStatus = Corelift.Linux.Procfs.TaskStatus;
 
 namespace Corelift.Linux.Ptrace;
 
@@ -126,7 +125,7 @@ public sealed partial class TraceSession
     {
         try
         {
-            return TaskStatus.Parse(_directory.ReadFile("status", _buffer), ProcfsLimits.Default).ThreadCount;
+            return _directory.ReadStatus(_buffer).ThreadCount;
         }
         catch (SyscallException failure) when (failure.IsTaskGone)
         {
@@ -169,8 +168,7 @@ public sealed partial class TraceSession
     {
         try
         {
-            string name = string.Create(System.Globalization.CultureInfo.InvariantCulture, $"task/{Tid(index)}/status");
-            return TaskStatus.Parse(_directory.ReadFile(name, _buffer), ProcfsLimits.Default).SeccompMode != 0;
+            return _directory.ReadTaskStatus(Tid(index), _buffer).SeccompMode != 0;
         }
         catch (SyscallException)
         {
@@ -196,9 +194,8 @@ public sealed partial class TraceSession
         BlamedTid = tid;
         try
         {
-            string name = string.Create(System.Globalization.CultureInfo.InvariantCulture, $"task/{tid}/status");
-            TaskStatus status = TaskStatus.Parse(_directory.ReadFile(name), ProcfsLimits.Default);
-            return status.TracerPid != 0 ? TraceOutcome.AlreadyTraced : TraceOutcome.Denied;
+            using var buffer = new ProcfsBuffer();
+            return _directory.ReadTaskStatus(tid, buffer).TracerPid != 0 ? TraceOutcome.AlreadyTraced : TraceOutcome.Denied;
         }
         catch (SyscallException)
         {

@@ -94,6 +94,18 @@ public sealed class LiveProcfsTests
         Assert.True(Assert.Throws<SyscallException>(() => ProcessDirectory.Open(sleeper.Id)).IsTaskGone);
     }
 
+    [Fact] // one of thirty is met while the kernel releases it, when its status names no thread group any more
+    public void A_process_that_ends_while_it_is_read_is_gone_and_nothing_else()
+    {
+        using var buffer = new ProcfsBuffer();
+        for (int i = 0; i < 200; i++)
+        {
+            using Process brief = Start("true");
+            SyscallException end = Assert.Throws<SyscallException>(() => ReadOn(brief.Id, buffer));
+            Assert.True(end.IsTaskGone);
+        }
+    }
+
     [Fact]
     public void Limits_hold_for_files_and_lists()
     {
@@ -120,6 +132,15 @@ public sealed class LiveProcfsTests
         finally
         {
             File.WriteAllBytes(path, Encoding.ASCII.GetBytes(Encoding.ASCII.GetString(before).TrimEnd('\n')));
+        }
+    }
+
+    private static void ReadOn(int pid, ProcfsBuffer buffer)
+    {
+        using ProcessDirectory directory = ProcessDirectory.Open(pid);
+        while (true)
+        {
+            Assert.Equal(pid, directory.ReadStatus(buffer).Tgid);
         }
     }
 

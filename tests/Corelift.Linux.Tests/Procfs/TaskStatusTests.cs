@@ -43,6 +43,14 @@ public sealed class TaskStatusTests
     [InlineData("Name:\tx\nTgid:\t10\nPid:\t1")]
     public void Texts_that_no_kernel_writes_are_refused(string text) => Assert.Throws<ProcfsFormatException>(() => Parse(text));
 
+    [Fact] // as torture of a pid that is used again saw it, once in some thousand tries
+    public void A_task_that_is_just_being_released_is_told_from_a_text_that_was_cut_off()
+    {
+        TaskStatus status = Parse("Name:\tx\nState:\tX (dead)\nTgid:\t0\nNgid:\t0\nPid:\t10\nPPid:\t0\nTracerPid:\t0\nThreads:\t0\n");
+        Assert.Equal((true, 10), (status.IsReleased, status.Tid));
+        Assert.False(Parse(Text).IsReleased);
+    }
+
     [Fact]
     public void Lines_that_a_name_made_up_do_not_win()
     {
