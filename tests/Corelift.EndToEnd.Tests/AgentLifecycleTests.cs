@@ -10,7 +10,7 @@ namespace Corelift.EndToEnd.Tests;
 /// <summary>Starting, refusing to start, stopping and being killed.</summary>
 public sealed class AgentLifecycleTests : IDisposable
 {
-    private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_bound = Wait.Soon;
     private readonly ScratchFolder _scratch = new();
 
     public void Dispose() => _scratch.Dispose();

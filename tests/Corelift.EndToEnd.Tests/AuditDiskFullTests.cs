@@ -59,7 +59,7 @@ public sealed class AuditDiskFullTests : PolicyTest, IDisposable
         Assert.Equal("0", target.Status("TracerPid"));
 
         File.WriteAllText(PolicyPath, PolicyOf(""", "audit": { "required": false }""", RootMayAll));
-        await Wait.UntilAsync(() => Agent.Log.Contains(" holds, with ", StringComparison.Ordinal), TimeSpan.FromSeconds(10), "a policy that was taken");
+        await Wait.UntilAsync(() => Agent.Log.Contains(" holds, with ", StringComparison.Ordinal), Wait.Soon, "a policy that was taken");
         await CaptureAsync(root, target, Content.Stacks); // nobody writes that down but the agent's log
 
         File.Delete(Filler);

@@ -24,7 +24,7 @@ public sealed class AuditTests : PolicyTest
         await ReadAllAsync(control.GetRegisters(new GetRegistersRequest { LeaseId = lease.LeaseId }));
         await ReadAllAsync(control.ReadMemory(new ReadMemoryRequest { LeaseId = lease.LeaseId, Ranges = { new AddressRange { Start = target.Range("private").Start, End = target.Range("private").Start + 5000 } } }));
         await control.ResumeAsync(new ResumeRequest { LeaseId = lease.LeaseId });
-        await Wait.UntilAsync(() => Audit().Count(record => Event(record) == "end") == 4, TimeSpan.FromSeconds(10), "four ends");
+        await Wait.UntilAsync(() => Audit().Count(record => Event(record) == "end") == 4, Wait.Soon, "four ends");
 
         JsonElement[] records = Audit();
         Assert.Equal(["capture", "stop", "read-registers", "read-memory"], records.Where(record => Event(record) == "begin").Select(record => record.GetProperty("action").GetString()!));
@@ -67,7 +67,7 @@ public sealed class AuditTests : PolicyTest
         using GrpcChannel root = ConnectAs(0);
         string policy = PolicyOf(""", "audit": { "required": true, "fileBytes": "64KiB" }""", RootMayAll);
         File.WriteAllText(PolicyPath, policy);
-        await Wait.UntilAsync(() => Agent.Log.Contains(" holds, with ", StringComparison.Ordinal), TimeSpan.FromSeconds(10), "a policy that was taken");
+        await Wait.UntilAsync(() => Agent.Log.Contains(" holds, with ", StringComparison.Ordinal), Wait.Soon, "a policy that was taken");
 
         // In the way of the name that the full file is to get: rotation, and with it the record, fails.
         Directory.CreateDirectory($"{AuditPath}.000000000001/x");
@@ -80,7 +80,7 @@ public sealed class AuditTests : PolicyTest
         Assert.Equal("0", target.Status("TracerPid"));
         int before = Agent.Log.Split(" holds, with ").Length;
         File.WriteAllText(PolicyPath, policy.Replace("true, \"fileBytes\"", "false, \"fileBytes\"", StringComparison.Ordinal));
-        await Wait.UntilAsync(() => Agent.Log.Split(" holds, with ").Length > before, TimeSpan.FromSeconds(10), "a policy that was taken");
+        await Wait.UntilAsync(() => Agent.Log.Split(" holds, with ").Length > before, Wait.Soon, "a policy that was taken");
         await CaptureAsync(root, target, Content.Stacks);
         Directory.Delete($"{AuditPath}.000000000001", recursive: true);
         await CaptureAsync(root, target, Content.Stacks);
@@ -118,7 +118,7 @@ public sealed class AuditTests : PolicyTest
             records.Where(record => Event(record) == "end").Select(record => record.GetProperty("operation").GetString()).Order());
         Assert.Contains(records, record => Event(record) == "end" && record.GetProperty("outcome").GetString() == "interrupted");
         (await Cli.RunAsync((string?)null, "audit", "verify", Scratch.File("killed.jsonl"))).Checked();
-        await Wait.UntilAsync(() => one.Status("TracerPid") == "0" && two.Status("TracerPid") == "0", TimeSpan.FromSeconds(10), "nobody held");
+        await Wait.UntilAsync(() => one.Status("TracerPid") == "0" && two.Status("TracerPid") == "0", Wait.Soon, "nobody held");
     }
 
     private static string Event(JsonElement record) => record.GetProperty("event").GetString()!;

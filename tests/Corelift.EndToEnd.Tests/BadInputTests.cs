@@ -67,7 +67,7 @@ public sealed class BadInputTests : AgentTest
         try
         {
             int zombie = 0;
-            await Wait.UntilAsync(() => (zombie = Proc.Children(parent.Id).FirstOrDefault(pid => Proc.State(pid) == "Z")) != 0, TimeSpan.FromSeconds(10), "a zombie");
+            await Wait.UntilAsync(() => (zombie = Proc.Children(parent.Id).FirstOrDefault(pid => Proc.State(pid) == "Z")) != 0, Wait.Soon, "a zombie");
             await FailsEverywhereAsync(Ref(zombie), StatusCode.FailedPrecondition, StatusCode.NotFound);
         }
         finally

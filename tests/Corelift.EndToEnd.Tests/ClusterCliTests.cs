@@ -108,6 +108,38 @@ public sealed class ClusterCliTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_agent_beside_a_pods_containers_is_called_with_a_certificate_and_not_that_of_the_node()
+    {
+        string id = ClusterContainer.NewId(), cert = Scratch.File("client.crt"), key = Scratch.File("client.key");
+        await using TlsAgent beside = await TlsAgent.StartForAsync("web-2.shop", "--allow-authenticated");
+        beside.Ca.IssueClient("CN=oncall").WriteTo(cert, key);
+        ClusterContainer[] containers = [new("app", id), new("corelift", ClusterContainer.NewId()) { Port = beside.Port }];
+        _cluster.Pods.Put(new ClusterPod("shop", "web-2", containers) { Node = "node-2" });
+        _cluster.Forwards["shop/web-2"] = beside.Port;
+        using TestCgroup container = TestCgroup.OfContainer(id);
+        using LiveProcess target = LiveProcess.Start("canary", "--mib", "8");
+        container.Take(target.Pid);
+        string[] options = ["--ca", beside.ClientCaFile, "--cert", cert, "--key", key, "--server-name", "web-2.shop", "--kubeconfig", _cluster.WriteKubeconfig()];
+
+        (await Cli.RunAsync((string?)null, ["snapshot", "pod/web-2", "-o", Core, .. options])).Checked();
+        JsonElement stopped = JsonDocument.Parse((await Cli.RunAsync((string?)null, ["stop", "pod/web-2", "--json", .. options])).Checked().Output).RootElement;
+        string[] same = stopped.GetProperty("agent_options").GetString()!.Split(' ');
+        (await Cli.RunAsync((string?)null, ["resume", stopped.GetProperty("lease").GetString()!, .. same, .. options])).Checked();
+
+        JsonElement list = JsonDocument.Parse((await Cli.RunAsync((string?)null, ["ps", "-n", "shop", "--pod", "web-2", "--json", .. options])).Checked().Output).RootElement;
+        JsonElement only = Assert.Single(list.GetProperty("processes").EnumerateArray());
+
+        Assert.Equal(["--agent", "pod/web-2", "-n", "shop"], same);
+        Assert.Equal((target.Pid, "node-2"), (only.GetProperty("pid").GetInt32(), only.GetProperty("node").GetString()));
+        Assert.Equal(("web-2", "app"), (only.GetProperty("pod").GetProperty("name").GetString(), only.GetProperty("pod").GetProperty("container").GetString()));
+        Assert.Equal(0, _cluster.Count("corelift-x7k2p/portforward"));
+        using CoreImage core = new(Core);
+        core.AssertHolds(target.Range("private"));
+        await target.CheckAsync();
+        beside.Agent.AssertCleanLog();
+    }
+
+    [Fact]
     public async Task A_list_of_a_namespace_is_of_all_nodes_and_one_that_is_not_reached_is_named()
     {
         Allow("inspect");

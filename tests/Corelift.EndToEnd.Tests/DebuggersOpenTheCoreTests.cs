@@ -62,7 +62,7 @@ public sealed class DebuggersOpenTheCoreTests : AgentTest
     public async Task Gdb_says_the_same_of_our_core_and_of_gcores_while_the_program_is_stopped(string strategy)
     {
         using LiveProcess target = LiveProcess.Start("stopped");
-        await Wait.UntilAsync(() => Proc.Tasks(target.Pid).All(tid => Proc.State(target.Pid, tid) == "T"), TimeSpan.FromSeconds(10), "group-stop");
+        await Wait.UntilAsync(() => Proc.Tasks(target.Pid).All(tid => Proc.State(target.Pid, tid) == "T"), Wait.Soon, "group-stop");
         string theirs = Scratch.File("gcore.core");
         await SnapshotAsync(target, strategy);
         await Gdb.GcoreAsync(target.Pid, theirs);

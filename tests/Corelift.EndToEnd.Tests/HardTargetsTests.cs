@@ -54,7 +54,7 @@ public sealed class HardTargetsTests : AgentTest
             SnapshotReport report = await SnapshotAsync(target, strategy);
             Assert.InRange(report.Threads, 2, 34);
             await target.CheckAsync();
-            await Wait.UntilAsync(async () => await target.AskNumberAsync("births", "births") > before, TimeSpan.FromSeconds(10), () => "births go on");
+            await Wait.UntilAsync(async () => await target.AskNumberAsync("births", "births") > before, Wait.Soon, () => "births go on");
             File.Delete(CorePath);
         }
     }
@@ -94,7 +94,7 @@ public sealed class HardTargetsTests : AgentTest
         {
             await control.StopAsync(new StopRequest { Ref = new ProcessRef { Pid = (uint)target.Pid, StartTimeTicks = target.StartTime } });
             Assert.Equal(1, Agent.KillWorkers());
-            await Wait.UntilAsync(() => target.Status("TracerPid") == "0", TimeSpan.FromSeconds(10), "the target is let go");
+            await Wait.UntilAsync(() => target.Status("TracerPid") == "0", Wait.Soon, "the target is let go");
         }
 
         await target.CheckAsync();
@@ -118,7 +118,7 @@ public sealed class HardTargetsTests : AgentTest
     {
         using LiveProcess target = LiveProcess.Start("stopped");
         bool AllStopped() => Proc.Tasks(target.Pid).All(tid => Proc.State(target.Pid, tid) == "T");
-        await Wait.UntilAsync(AllStopped, TimeSpan.FromSeconds(10), "group-stop");
+        await Wait.UntilAsync(AllStopped, Wait.Soon, "group-stop");
         TargetBaseline before = TargetBaseline.Take(target.Pid);
         await SnapshotAsync(target, strategy);
 
@@ -179,7 +179,7 @@ public sealed class HardTargetsTests : AgentTest
         {
             long before = await target.AskNumberAsync("check", "generation");
             await Cli.RunAsync(Agent, "snapshot", $"{target.Pid}", "-o", CorePath, "--strategy", strategy, "--json");
-            await Wait.UntilAsync(async () => await target.AskNumberAsync("check", "generation") > before + 1, TimeSpan.FromSeconds(10), () => "generations go on");
+            await Wait.UntilAsync(async () => await target.AskNumberAsync("check", "generation") > before + 1, Wait.Soon, () => "generations go on");
             Assert.Empty(Proc.Children(target.Pid));
             File.Delete(CorePath);
         }

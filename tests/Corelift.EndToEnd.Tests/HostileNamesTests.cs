@@ -7,7 +7,7 @@ namespace Corelift.EndToEnd.Tests;
 /// <summary>A process that calls itself, and its files, by names that are made to be read wrongly.</summary>
 public sealed class HostileNamesTests : AgentTest
 {
-    private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_bound = Wait.Soon;
 
     public static TheoryData<string> Names => ["x) R 1 1", "a\nTgid: 1", "\u001b[2J\u001b[31m", "\" , \"pid\":1", "a (deleted)", "b\\012c"];
 

@@ -9,7 +9,7 @@ namespace Corelift.EndToEnd.Tests;
 /// <summary>Stopping under a lease, looking at the target, and every way in which the lease ends.</summary>
 public sealed class LeaseTests : AgentTest
 {
-    private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_bound = Wait.Soon;
 
     private static bool IsHeld(LiveProcess target) => Proc.Tasks(target.Pid).All(tid => Proc.State(target.Pid, tid) == "t");
 

@@ -50,7 +50,7 @@ public sealed class LeavesNothingBehindTests : AgentTest
         {
             // The capture before this one was cancelled, and may be ending still.
             await Wait.UntilAsync(
-                () => CancelsAfterAsync(channel, CaptureStream.Request(target, strategy), messages), TimeSpan.FromSeconds(10), () => "the target free for a capture");
+                () => CancelsAfterAsync(channel, CaptureStream.Request(target, strategy), messages), Wait.Soon, () => "the target free for a capture");
             await before.AssertUnchangedAsync();
             await Agent.AssertNoWorkersAsync();
         }

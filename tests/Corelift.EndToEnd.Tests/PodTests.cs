@@ -82,8 +82,8 @@ public sealed class PodTests : IAsyncLifetime
         _cluster.Pods.Put(made);
 
         // The one that still runs in the old container is in no pod that there is.
-        await Wait.UntilAsync(async () => await PodOfAsync(processes, second) is { } pod && pod.PodUid == made.Uid, TimeSpan.FromSeconds(10), () => "the new pod");
-        await Wait.UntilAsync(async () => await PodOfAsync(processes, first) is null, TimeSpan.FromSeconds(10), () => "the old pod gone");
+        await Wait.UntilAsync(async () => await PodOfAsync(processes, second) is { } pod && pod.PodUid == made.Uid, Wait.Soon, () => "the new pod");
+        await Wait.UntilAsync(async () => await PodOfAsync(processes, first) is null, Wait.Soon, () => "the old pod gone");
     }
 
     [Fact]

@@ -5,7 +5,7 @@ namespace Corelift.Testing;
 /// <summary>A cgroup of one test or target: in the hierarchy that manages what is limited, or in the unified one.</summary>
 public sealed class TestCgroup : IDisposable
 {
-    private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_bound = Wait.Soon;
     private static int s_made;
 
     private readonly string _folder;

@@ -25,6 +25,9 @@ internal sealed class AgentPods(ClusterApi api, ClusterWishes wishes)
     private const string Container = "corelift"; // as the chart names them
     private const string Port = "grpc";
 
+    /// <summary>Whether one of a pod's containers is an agent.</summary>
+    internal static bool HasAgent(Pod pod) => pod.Containers.Any(container => container.Name == Container);
+
     /// <summary>The agent beside a workload's containers; null where there is none.</summary>
     /// <exception cref="ClusterException">It is there and cannot be called.</exception>
     internal static AgentPod? Beside(Pod pod) => HasAgent(pod) ? new AgentPod(pod, PortOf(pod), IsSidecar: true) : null;
@@ -60,8 +63,6 @@ internal sealed class AgentPods(ClusterApi api, ClusterWishes wishes)
                 $"node {node} has several agents ({string.Join(", ", ready.Select(pod => pod.Name))}): choose by their labels with --agent-selector", ExitCode.Usage),
         };
     }
-
-    private static bool HasAgent(Pod pod) => pod.Containers.Any(container => container.Name == Container);
 
     private static int PortOf(Pod pod) =>
         pod.Containers.First(container => container.Name == Container).Ports?.FirstOrDefault(port => port?.Name == Port)?.Number is { } number and > 0 and <= ushort.MaxValue

@@ -52,7 +52,11 @@ internal sealed record PodStatus(
 internal sealed record PodCondition(string? Type, string? Status);
 
 /// <summary>A container as the kubelet last reported it: containerID is RUNTIME://ID.</summary>
-internal sealed record ContainerStatus(string? Name, [property: JsonPropertyName("containerID")] string? ContainerId, ContainerState? State);
+internal sealed record ContainerStatus(string? Name, [property: JsonPropertyName("containerID")] string? ContainerId, ContainerState? State)
+{
+    /// <summary>Without the runtime's name; empty while it has none.</summary>
+    internal string Id => (ContainerId ?? "").Split("://", 2)[^1];
+}
 
 internal sealed record ContainerState(StateDetails? Running, StateDetails? Waiting, StateDetails? Terminated);
 

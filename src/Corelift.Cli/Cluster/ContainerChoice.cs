@@ -27,9 +27,8 @@ internal static class ContainerChoice
                 ExitCode.TargetGone);
         }
 
-        string id = (found.ContainerId ?? "").Split("://", 2)[^1];
-        return found.State?.Running is not null && id.Length is >= ShortestId and <= LongestId && id.All(char.IsAsciiHexDigitLower)
-            ? (name, id)
+        return found.State?.Running is not null && found.Id.Length is >= ShortestId and <= LongestId && found.Id.All(char.IsAsciiHexDigitLower)
+            ? (name, found.Id)
             : throw new ClusterException(
                 $"container {name} of pod {pod.Namespace}/{pod.Name} does not run ({found.State?.Waiting?.Reason ?? found.State?.Terminated?.Reason ?? "its state is not known"})",
                 ExitCode.TargetGone);

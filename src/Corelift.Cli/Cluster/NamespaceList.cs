@@ -10,10 +10,16 @@ namespace Corelift.Cli.Cluster;
 /// <param name="ExitCode">What the program then ends with.</param>
 internal sealed record NodeAnswer(string Node, IReadOnlyList<ProcessSummary> Processes, string? Problem, int ExitCode);
 
-/// <summary>Asks the agents of all nodes that have pods of a namespace.</summary>
+/// <summary>Asks the agents of all nodes that have pods of a namespace; on a node without one, those beside the pods.</summary>
 internal static class NamespaceList
 {
     private const int MostAtOnce = 8;
+
+    /// <summary>Who is asked.</summary>
+    /// <param name="Node">A node with pods of the namespace.</param>
+    /// <param name="Agents">The agents of that node.</param>
+    /// <param name="Beside">A pod on it that has an agent of its own, which is asked in their place.</param>
+    private sealed record Source(string Node, IEnumerable<Pod> Agents, Pod? Beside);
 
     /// <summary>Asks; a node that cannot be asked has a problem in its answer, and the others theirs.</summary>
     /// <param name="cluster">The cluster.</param>
@@ -23,30 +29,66 @@ internal static class NamespaceList
     internal static async Task<NodeAnswer[]> AskAsync(ClusterRoutes cluster, ListProcessesRequest filter, CancellationToken cancellation)
     {
         IEnumerable<Pod> pods = filter.Pod.Length > 0 ? [await cluster.PodAsync(filter.Pod, cancellation)] : await cluster.PodsAsync(filter.Namespace, cancellation);
-        string[] nodes = [.. pods.Where(IsActive).Select(pod => pod.Node).Where(node => node.Length > 0).Distinct().Order(StringComparer.Ordinal)];
         ILookup<string, Pod> agents = await cluster.Agents.OfAllNodesAsync(cancellation);
-        var answers = new NodeAnswer[nodes.Length];
+        Source[] sources =
+        [
+            .. pods.Where(pod => IsActive(pod) && pod.Node.Length > 0).GroupBy(pod => pod.Node).OrderBy(node => node.Key, StringComparer.Ordinal)
+                .SelectMany(node => agents.Contains(node.Key) ? [new Source(node.Key, agents[node.Key], null)] : Beside(node.Key, node)),
+        ];
+        var answers = new NodeAnswer[sources.Length];
         await Parallel.ForEachAsync(
-            Enumerable.Range(0, nodes.Length),
+            Enumerable.Range(0, sources.Length),
             new ParallelOptions { MaxDegreeOfParallelism = MostAtOnce, CancellationToken = cancellation },
-            async (at, cancel) => answers[at] = await AskAsync(cluster, nodes[at], agents[nodes[at]], filter, cancel));
+            async (at, cancel) => answers[at] = await AskAsync(cluster, sources[at], filter, cancel));
         return answers;
     }
 
     private static bool IsActive(Pod pod) => pod.Status?.Phase is not ("Succeeded" or "Failed");
 
-    private static async Task<NodeAnswer> AskAsync(
-        ClusterRoutes cluster, string node, IEnumerable<Pod> agents, ListProcessesRequest filter, CancellationToken cancellation)
+    /// <summary>The pods of a node that have an agent of their own, and once for all that have none.</summary>
+    private static IEnumerable<Source> Beside(string node, IEnumerable<Pod> pods) =>
+        pods.Select(pod => new Source(node, [], AgentPods.HasAgent(pod) ? pod : null)).DistinctBy(source => source.Beside);
+
+    private static async Task<NodeAnswer> AskAsync(ClusterRoutes cluster, Source source, ListProcessesRequest filter, CancellationToken cancellation)
     {
         try
         {
-            await using CoreliftClient client = await cluster.ConnectAsync(cluster.Agents.Choose(node, agents), cancellation);
-            return new NodeAnswer(node, await client.ListProcessesAsync(filter, cancellation).ToListAsync(cancellation), null, ExitCode.Ok);
+            AgentPod agent = source.Beside is { } pod ? AgentPods.Beside(pod)! : cluster.Agents.Choose(source.Node, source.Agents);
+            await using CoreliftClient client = await cluster.ConnectAsync(agent, cancellation);
+            ListProcessesRequest request = source.Beside is null ? filter : WithoutPods(filter);
+            List<ProcessSummary> processes = await client.ListProcessesAsync(request, cancellation).ToListAsync(cancellation);
+            return new NodeAnswer(source.Node, source.Beside is null ? processes : [.. OfPod(source.Beside, processes, filter.Container)], null, ExitCode.Ok);
         }
         catch (Exception failure) when (failure is AgentException or ClusterException)
         {
             (string message, int exitCode) = ClusterFailures.Describe(failure);
-            return new NodeAnswer(node, [], message, exitCode);
+            return new NodeAnswer(source.Node, [], message, exitCode);
+        }
+    }
+
+    /// <summary>An agent beside a pod's containers asks no API server: it knows ids of containers, and no pods.</summary>
+    private static ListProcessesRequest WithoutPods(ListProcessesRequest filter)
+    {
+        ListProcessesRequest request = filter.Clone();
+        request.Namespace = request.Pod = request.Container = "";
+        return request;
+    }
+
+    private static IEnumerable<ProcessSummary> OfPod(Pod pod, IEnumerable<ProcessSummary> processes, string container)
+    {
+        Dictionary<string, string> names = [];
+        foreach (ContainerStatus status in pod.Statuses.Where(status => status.Id.Length > 0))
+        {
+            names[status.Id] = status.Name ?? "";
+        }
+
+        foreach (ProcessSummary process in processes)
+        {
+            if (names.TryGetValue(process.ContainerId, out string? name) && (container.Length == 0 || container == name))
+            {
+                process.Pod = new PodContainer { Namespace = pod.Namespace, Pod = pod.Name, Container = name, Node = pod.Node };
+                yield return process;
+            }
         }
     }
 }

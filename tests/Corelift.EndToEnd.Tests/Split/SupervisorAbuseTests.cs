@@ -10,7 +10,7 @@ public sealed class SupervisorAbuseTests : IAsyncLifetime
     private const int Stop = 2, Restore = 5, BadRequest = 1, TooMany = 2, TargetGone = 3, OwnProcess = 4;
     private const int NotPermitted = 1, NoSuchFile = 2, NoSuchTask = 3, InvalidArgument = 22;
     private const int Maps = 1, DescriptorFacts = 5, MappedFile = 6, NamespaceLink = 8, WaitChannel = 9;
-    private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_bound = Wait.Soon;
 
     private readonly SplitAgent _agent = new();
     private LiveProcess _target = null!;

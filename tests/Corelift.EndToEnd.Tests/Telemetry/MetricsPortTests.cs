@@ -46,7 +46,7 @@ public sealed partial class MetricsPortTests : AgentTest
         StopResponse lease = await control.StopAsync(new StopRequest { Ref = new ProcessRef { Pid = (uint)target.Pid }, TimeToLive = Duration.FromTimeSpan(TimeSpan.FromSeconds(20)) });
         Assert.Equal(1, Value(await GetAsync("/metrics"), "corelift_stop_active", ""));
         ResumeResponse resumed = await control.ResumeAsync(new ResumeRequest { LeaseId = lease.LeaseId });
-        await Wait.UntilAsync(async () => (await GetAsync("/metrics")).Contains("corelift_stop_duration_seconds_count", StringComparison.Ordinal), TimeSpan.FromSeconds(10), () => "a lease measured");
+        await Wait.UntilAsync(async () => (await GetAsync("/metrics")).Contains("corelift_stop_duration_seconds_count", StringComparison.Ordinal), Wait.Soon, () => "a lease measured");
         string text = await GetAsync("/metrics");
         Assert.Equal((0, 1), (Value(text, "corelift_stop_active", ""), Value(text, "corelift_stop_duration_seconds_count", "")));
         Assert.Equal(resumed.StoppedFor.ToTimeSpan().TotalSeconds, Value(text, "corelift_stop_duration_seconds_sum", ""), 4);
@@ -90,7 +90,7 @@ public sealed partial class MetricsPortTests : AgentTest
         ControlService.ControlServiceClient control = new(channel);
         StopResponse lease = await control.StopAsync(new StopRequest { Ref = new ProcessRef { Pid = (uint)target.Pid } });
         await control.ResumeAsync(new ResumeRequest { LeaseId = lease.LeaseId });
-        await Wait.UntilAsync(async () => (await GetAsync("/metrics")).Contains("corelift_stop_duration_seconds_count", StringComparison.Ordinal), TimeSpan.FromSeconds(10), () => "a lease measured");
+        await Wait.UntilAsync(async () => (await GetAsync("/metrics")).Contains("corelift_stop_duration_seconds_count", StringComparison.Ordinal), Wait.Soon, () => "a lease measured");
 
         HashSet<string> exported = [.. Sample().Matches(await GetAsync("/metrics")).Select(match => match.Groups[1].Value), "up"];
         string[] expressions = [.. DashboardExpressions(), .. AlertExpressions()];
