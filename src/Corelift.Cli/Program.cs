@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Corelift.Cli;
 
+OwnPriority.GiveWay();
 using CancellationTokenSource interrupted = new();
 using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Interrupt);
 using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Interrupt);

@@ -56,6 +56,21 @@ public sealed class NeighbourTests : AgentTest
         await target.CheckAsync();
     }
 
+    [Fact]
+    public async Task The_command_line_lets_others_go_first()
+    {
+        using LiveProcess target = LiveProcess.Start("canary", "--mib", "64");
+        Task<CommandResult> slow = Cli.RunAsync(Agent, "snapshot", $"{target.Pid}", "-o", CorePath, "--rate-limit", "16MiB");
+        await Wait.UntilAsync(() => Scratch.Names.Length > 0, Wait.Soon, "a core that grows");
+        int client = Assert.Single(Proc.Named("corelift"), pid => Proc.Arguments(pid).Contains(CorePath));
+        int[] workers = [.. Proc.Tasks(client).Where(tid => Proc.Status(client, "Name", tid) == ".NET TP Worker")];
+
+        Assert.NotEmpty(workers);
+        Assert.All(workers, tid => Assert.Equal("10", Proc.Stat($"/proc/{client}/task/{tid}/stat")[16]));
+        (await slow).Checked();
+        await target.CheckAsync();
+    }
+
     [Theory, MemberData(nameof(Strategies))]
     public async Task Reading_keeps_to_its_rate(string strategy)
     {
