@@ -68,7 +68,7 @@ internal sealed partial class PrecopyPause : IDisposable
     /// <summary>What was found and copied.</summary>
     internal ReportParts Parts => new(_maps, [], [.. _regions], _copier.Unreadable)
     {
-        Written = PauseExtents.Union(PauseExtents.Union(_scanner.Written.Runs, _scanner.Untracked.Runs), _memory.TakenLocally),
+        Written = PauseExtents.Union(_scanner.Written.Runs, PauseExtents.Union(_scanner.Untracked.Runs, _memory.TakenLocally)),
     };
 
     /// <summary>What was copied, the newest of each page, in ascending order of address.</summary>
