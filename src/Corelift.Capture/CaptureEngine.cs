@@ -121,7 +121,7 @@ public sealed partial class CaptureEngine : IAsyncDisposable
     {
         OwnProcesses.ThrowIfOwn(target.Pid, _supervisor.Pid);
         ProcessRef identity;
-        using (ProcessDirectory directory = TargetFacts.Open(target))
+        using (ProcessDirectory directory = TargetFacts.Open(target, mayBeTraced: true))
         {
             identity = TargetFacts.Identify(directory);
             _options.Limits.RequireThreads(target.Pid, TargetFacts.CountThreads(directory));
@@ -130,6 +130,7 @@ public sealed partial class CaptureEngine : IAsyncDisposable
         IDisposable taken = await _registry.TakeAsync(identity, cancellationToken).ConfigureAwait(false);
         try
         {
+            TargetFacts.Open(identity).Dispose(); // whoever traces it now is not one of ours
             StopLease lease = await StartLeaseAsync(identity, timeToLive, _options.MaxHold, stopBudget, taken, false, approve, cancellationToken).ConfigureAwait(false);
             return lease;
         }
@@ -174,7 +175,7 @@ public sealed partial class CaptureEngine : IAsyncDisposable
 
     private static ProcessRef Identify(ProcessRef target)
     {
-        using ProcessDirectory directory = TargetFacts.Open(target);
+        using ProcessDirectory directory = TargetFacts.Open(target, mayBeTraced: true);
         return TargetFacts.Identify(directory);
     }
 

@@ -72,14 +72,23 @@ public sealed class ManyClientsTests : AgentTest
         using LiveProcess target = LiveProcess.Start("canary", "--mib", "64", "--threads", "4");
         using GrpcChannel channel = Agent.Connect();
         CaptureRequest request = CaptureStream.Request(target, strategy);
-        for (int i = 0; i < 5; i++)
+        ControlService.ControlServiceClient control = new(channel);
+        for (int i = 0; i < 20; i++)
         {
             using (AsyncServerStreamingCall<CaptureResponse> call = new SnapshotService.SnapshotServiceClient(channel).Capture(request))
             {
                 Assert.True(await call.ResponseStream.MoveNext(CancellationToken.None));
             }
 
-            await CaptureStream.ReadAsync(channel, request);
+            if (i % 2 == 0)
+            {
+                await CaptureStream.ReadAsync(channel, request);
+            }
+            else
+            {
+                StopResponse lease = await control.StopAsync(new StopRequest { Ref = request.Ref });
+                _ = await control.ResumeAsync(new ResumeRequest { LeaseId = lease.LeaseId });
+            }
         }
 
         await target.CheckAsync();

@@ -63,9 +63,9 @@ public sealed class NeighbourTests : AgentTest
         Task<CommandResult> slow = Cli.RunAsync(Agent, "snapshot", $"{target.Pid}", "-o", CorePath, "--rate-limit", "16MiB");
         await Wait.UntilAsync(() => Scratch.Names.Length > 0, Wait.Soon, "a core that grows");
         int client = Assert.Single(Proc.Named("corelift"), pid => Proc.Arguments(pid).Contains(CorePath));
-        int[] workers = [.. Proc.Tasks(client).Where(tid => Proc.Status(client, "Name", tid) == ".NET TP Worker")];
-
-        Assert.NotEmpty(workers);
+        int[] workers = [];
+        await Wait.UntilAsync(
+            () => (workers = [.. Proc.Tasks(client).Where(tid => Proc.Status(client, "Name", tid) == ".NET TP Worker")]).Length > 0, Wait.Soon, "its threads");
         Assert.All(workers, tid => Assert.Equal("10", Proc.Stat($"/proc/{client}/task/{tid}/stat")[16]));
         (await slow).Checked();
         await target.CheckAsync();

@@ -60,8 +60,9 @@ internal sealed class TargetFacts
 
     /// <summary>Opens a process and checks that it is the one meant and one that can be looked at.</summary>
     /// <param name="target">Pid and, unless 0, start time.</param>
+    /// <param name="mayBeTraced">Whether it may be traced: by a capture that is being ended, before that has been waited for.</param>
     /// <exception cref="CaptureException">It is not there, not the same, or none that can be stopped.</exception>
-    internal static ProcessDirectory Open(ProcessRef target)
+    internal static ProcessDirectory Open(ProcessRef target, bool mayBeTraced = false)
     {
         ProcessDirectory directory;
         try
@@ -75,7 +76,7 @@ internal sealed class TargetFacts
 
         try
         {
-            Check(directory, target);
+            Check(directory, target, mayBeTraced);
             return directory;
         }
         catch (SyscallException failure) when (failure.IsTaskGone)
@@ -147,7 +148,7 @@ internal sealed class TargetFacts
         }
     }
 
-    private static void Check(ProcessDirectory directory, ProcessRef target)
+    private static void Check(ProcessDirectory directory, ProcessRef target, bool mayBeTraced)
     {
         TaskStatus status = directory.ReadStatus();
         if (!status.IsLeader)
@@ -175,7 +176,7 @@ internal sealed class TargetFacts
             throw new CaptureException(CaptureFailure.Zombie, $"process {target.Pid} has ended already and waits for its parent to notice");
         }
 
-        if (status.TracerPid != 0)
+        if (status.TracerPid != 0 && !mayBeTraced)
         {
             throw new CaptureException(CaptureFailure.TargetTraced, DescribeTracer(target.Pid, status.TracerPid));
         }
