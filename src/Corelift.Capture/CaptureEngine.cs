@@ -120,17 +120,16 @@ public sealed partial class CaptureEngine : IAsyncDisposable
         ProcessRef target, TimeSpan timeToLive, TimeSpan stopBudget, ApproveTarget? approve, CancellationToken cancellationToken)
     {
         OwnProcesses.ThrowIfOwn(target.Pid, _supervisor.Pid);
-        ProcessRef identity;
-        using (ProcessDirectory directory = TargetFacts.Open(target, mayBeTraced: true))
-        {
-            identity = TargetFacts.Identify(directory);
-            _options.Limits.RequireThreads(target.Pid, TargetFacts.CountThreads(directory));
-        }
-
+        ProcessRef identity = Identify(target);
         IDisposable taken = await _registry.TakeAsync(identity, cancellationToken).ConfigureAwait(false);
         try
         {
-            TargetFacts.Open(identity).Dispose(); // whoever traces it now is not one of ours
+            // Not before it is ours, as a capture.
+            using (ProcessDirectory directory = TargetFacts.Open(identity))
+            {
+                _options.Limits.RequireThreads(target.Pid, TargetFacts.CountThreads(directory));
+            }
+
             StopLease lease = await StartLeaseAsync(identity, timeToLive, _options.MaxHold, stopBudget, taken, false, approve, cancellationToken).ConfigureAwait(false);
             return lease;
         }

@@ -155,7 +155,7 @@ public sealed partial class AgentProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Fails if it still has a worker or anything else within 5 s.</summary>
+    /// <summary>Fails if it still has a worker or anything else for longer than <see cref="Wait.Soon"/>.</summary>
     public Task AssertNoWorkersAsync() =>
         Wait.UntilAsync(() => Descendants.Length == 0, Wait.Soon, "no worker left");
 

@@ -130,13 +130,13 @@ struct tracee_start {
     atomic_uint has_begun;
 };
 
-static inline void *tracee_begin(void *start)
+static inline void *tracee_begin(void *of_starter)
 {
-    void *(*run)(void *) = ((struct tracee_start *)start)->run;
-    void *argument = ((struct tracee_start *)start)->argument;
-    atomic_uint *has_begun = &((struct tracee_start *)start)->has_begun;
-    atomic_store(has_begun, 1);
-    tracee_futex(has_begun, FUTEX_WAKE, 1, NULL);
+    struct tracee_start *start = of_starter;
+    void *(*run)(void *) = start->run;
+    void *argument = start->argument;
+    atomic_store(&start->has_begun, 1); /* from here on it may be gone: only its address is used */
+    tracee_futex(&start->has_begun, FUTEX_WAKE, 1, NULL);
     return run(argument);
 }
 

@@ -76,17 +76,12 @@ internal static class NamespaceList
 
     private static IEnumerable<ProcessSummary> OfPod(Pod pod, IEnumerable<ProcessSummary> processes, string container)
     {
-        Dictionary<string, string> names = [];
-        foreach (ContainerStatus status in pod.Statuses.Where(status => status.Id.Length > 0))
-        {
-            names[status.Id] = status.Name ?? "";
-        }
-
         foreach (ProcessSummary process in processes)
         {
-            if (names.TryGetValue(process.ContainerId, out string? name) && (container.Length == 0 || container == name))
+            ContainerStatus? status = pod.Statuses.FirstOrDefault(status => status.Id.Length > 0 && status.Id == process.ContainerId);
+            if (status is not null && (container.Length == 0 || container == status.Name))
             {
-                process.Pod = new PodContainer { Namespace = pod.Namespace, Pod = pod.Name, Container = name, Node = pod.Node };
+                process.Pod = new PodContainer { Namespace = pod.Namespace, Pod = pod.Name, Container = status.Name ?? "", Node = pod.Node };
                 yield return process;
             }
         }

@@ -180,8 +180,8 @@ public sealed partial class TraceSession
     {
         try
         {
-            string name = string.Create(System.Globalization.CultureInfo.InvariantCulture, $"task/{tid}/stat");
-            return TaskStat.Parse(_directory.ReadFile(name)).State;
+            using var buffer = new ProcfsBuffer();
+            return _directory.ReadTaskStat(tid, buffer).State;
         }
         catch (SyscallException)
         {

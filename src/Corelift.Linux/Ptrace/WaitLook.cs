@@ -103,7 +103,7 @@ internal sealed class WaitLook : IDisposable
 
         try
         {
-            TaskStat stat = TaskStat.Parse(_directory.ReadFile(string.Create(CultureInfo.InvariantCulture, $"task/{tid}/stat"), _buffer));
+            TaskStat stat = _directory.ReadTaskStat(tid, _buffer);
             sleeper = new Sleeper(tid, stat.Processor, lastRun, new Waiting(now, arrivals, sleeps, schedstat, sched));
             return stat.State == 'S';
         }
