@@ -6,6 +6,8 @@ namespace Corelift.Linux.Procfs;
 /// <summary>Parses /proc/PID/maps (proc_pid_maps(5)).</summary>
 public static class MapsParser
 {
+    private const ulong SmallestPageBytes = 4096; // of any architecture here: larger pages are multiples of it
+
     /// <summary>Parses the whole file.</summary>
     /// <param name="text">The file's bytes. Empty text, as of a zombie or a kernel thread, is no VMAs.</param>
     /// <param name="limits">Most VMAs, and longest name.</param>
@@ -54,6 +56,11 @@ public static class MapsParser
         if (end <= start || (previous is not null && end <= previous.End))
         {
             throw new ProcfsFormatException("a VMA is empty, or ends before the one above it");
+        }
+
+        if ((start.Value | end.Value) % SmallestPageBytes != 0)
+        {
+            throw new ProcfsFormatException("a VMA does not begin and end with a page");
         }
 
         fields.Expect((byte)' ');

@@ -59,6 +59,8 @@ public sealed class MapsParserTests
     [InlineData("1000-2000 rwxq 0 00:00 0")]
     [InlineData("2000-1000 rwxp 0 00:00 0")]
     [InlineData("1000-1000 rwxp 0 00:00 0")]
+    [InlineData("1000-2450 rw-p 0 00:00 0")]
+    [InlineData("1450-2000 rw-p 0 00:00 0")]
     [InlineData("1000-2000 rw-p 0 0000 0")]
     [InlineData("1000-2000 rw-p 0 00:00 x")]
     [InlineData("1000-2000 rw-p 0 00:00 0/name")]
