@@ -21,6 +21,20 @@ public sealed partial class CaptureEngine
         }
     }
 
+    /// <summary>Nobody captures it meanwhile: that capture would meet our tracer, and its note would be forgotten here.</summary>
+    private async Task<string> CleanUpAsync(ProcessRef target)
+    {
+        try
+        {
+            using IDisposable taken = await _registry.TakeAsync(target, CancellationToken.None).ConfigureAwait(false);
+            return await ReapLeftoversAsync(target).ConfigureAwait(false);
+        }
+        catch (CaptureException failure)
+        {
+            return failure.Message;
+        }
+    }
+
     private static async Task<bool> ReleasedCleanlyAsync(WorkerConnection worker)
     {
         try
@@ -67,7 +81,11 @@ public sealed partial class CaptureEngine
     private async Task<string> ReapLeftoversAsync(ProcessRef target)
     {
         string reason = string.Empty;
-        List<int> images = await ImageJournal.FindDeadImagesAsync(target).ConfigureAwait(false);
+        if (await ImageJournal.FindDeadImagesAsync(target).ConfigureAwait(false) is not { } images)
+        {
+            return "a thread of it, or the image, has not had a CPU for seconds; the agent's next start looks again";
+        }
+
         if (images.Count == 0 && ReapTask.IsJobStopped(target))
         {
             images.Add(0); // nothing to reap, but a thread may be in the middle of a call

@@ -154,7 +154,7 @@ public sealed partial class CaptureEngine : IAsyncDisposable
         List<string> said = [.. _supervisor.CleanedUp];
         foreach (ProcessRef target in _journal.Read())
         {
-            string reason = await ReapLeftoversAsync(target).ConfigureAwait(false);
+            string reason = await CleanUpAsync(target).ConfigureAwait(false);
             said.Add(reason.Length == 0
                 ? $"an earlier agent's capture of process {target.Pid} has been cleaned up"
                 : $"an image of process {target.Pid} is left: {reason}");

@@ -11,21 +11,14 @@ namespace Corelift.Agent.Hosting;
 /// </summary>
 internal sealed class EngineLifetime(CaptureEngine engine, ShutdownGate gate, LeaseBook leases, AuditTrail audit, AgentOptions options, ILogger<EngineLifetime> logger) : IHostedLifecycleService
 {
-    /// <summary>Cleans up after an agent that was killed; a failure of that keeps nobody from working.</summary>
-    public async Task StartedAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            foreach (string what in await engine.CleanUpAsync().ConfigureAwait(false))
-            {
-                logger.CleanedUp(AgentLog.Escape(what));
-            }
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or CaptureException)
-        {
-            logger.CleanUpFailed(failure);
-        }
-    }
+    private static readonly TimeSpan s_patienceWithCleanUp = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// Cleans up after an agent that was killed, before the first call is taken. What takes longer, as its target has no CPU,
+    /// goes on beside them; a failure keeps nobody from working.
+    /// </summary>
+    public Task StartingAsync(CancellationToken cancellationToken) =>
+        Task.WhenAny(CleanUpAsync(), Task.Delay(s_patienceWithCleanUp, cancellationToken));
 
     /// <summary>Is not ready any more, refuses what comes, resumes everybody, gives captures their grace, and ends what is left.</summary>
     public async Task StoppingAsync(CancellationToken cancellationToken)
@@ -49,9 +42,24 @@ internal sealed class EngineLifetime(CaptureEngine engine, ShutdownGate gate, Le
         logger.Stopped();
     }
 
-    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    private async Task CleanUpAsync()
+    {
+        try
+        {
+            foreach (string what in await engine.CleanUpAsync().ConfigureAwait(false))
+            {
+                logger.CleanedUp(AgentLog.Escape(what));
+            }
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or CaptureException)
+        {
+            logger.CleanUpFailed(failure);
+        }
+    }
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Corelift.Linux;
 using Corelift.Linux.Procfs;
+using Corelift.Linux.Ptrace;
 using TaskStatus = Corelift.Linux.Procfs.TaskStatus;
 
 namespace Corelift.Capture.Sessions;
@@ -53,26 +54,27 @@ internal sealed class ImageJournal
     }
 
     /// <summary>
-    /// Dead children of a target that have no exit signal: images. One that dies with its tracer takes a moment, so those that
-    /// are still on their way are waited for.
+    /// Dead children of a target that have no exit signal: images. One that dies with its tracer takes a moment, and on a busy
+    /// host a thread that a lost worker left in a call may make its clone long after: both are waited for, for some seconds.
     /// </summary>
-    /// <returns>Their pids in the target's pid namespace.</returns>
-    internal static async Task<List<int>> FindDeadImagesAsync(ProcessRef target)
+    /// <returns>Their pids in the target's pid namespace; null where one may still come.</returns>
+    internal static async Task<List<int>?> FindDeadImagesAsync(ProcessRef target)
     {
-        const int Attempts = 100;
+        const int Attempts = 300;
         var images = new List<int>();
         for (int i = 0; i < Attempts; i++)
         {
             images.Clear();
-            if (!FindImages(target, images))
+            bool isInCall = IsInCall(target); // first: what a call makes is there before the thread is out of it
+            if (!FindImages(target, images) && !isInCall)
             {
-                break;
+                return images;
             }
 
             await Task.Delay(20).ConfigureAwait(false);
         }
 
-        return images;
+        return null;
     }
 
     /// <summary>Whether a target has a dead image of this number: nothing else is reaped for anybody.</summary>
@@ -109,6 +111,37 @@ internal sealed class ImageJournal
         }
 
         return alive;
+    }
+
+    /// <summary>
+    /// Whether a thread of a target is in a call that it was made to make: it has the mask of such calls until it returns from
+    /// them through its frame. One that is job-stopped stays there until somebody puts it back.
+    /// </summary>
+    private static bool IsInCall(ProcessRef target)
+    {
+        try
+        {
+            using ProcessDirectory directory = ProcessDirectory.Open(target.Pid);
+            using var buffer = new ProcfsBuffer();
+            return directory.ListTasks().Exists(tid => IsInCall(directory, tid, buffer));
+        }
+        catch (SyscallException)
+        {
+            return false; // gone
+        }
+    }
+
+    private static bool IsInCall(ProcessDirectory directory, int tid, ProcfsBuffer buffer)
+    {
+        try
+        {
+            TaskStatus status = directory.ReadTaskStatus(tid, buffer);
+            return status.BlockedSignals == RemoteCaller.BlockedInCalls && status.State is not ('T' or 't' or 'Z' or 'X');
+        }
+        catch (SyscallException)
+        {
+            return false; // gone meanwhile
+        }
     }
 
     private string PathOf(ProcessRef target) =>

@@ -13,6 +13,10 @@ namespace Corelift.Linux.Ptrace;
 internal sealed class RemoteCaller
 {
     private const ulong AllSignalsButTrap = ~(1UL << 4);
+
+    /// <summary>What a task's SigBlk is while it makes calls for us: the kernel lets nobody block SIGKILL and SIGSTOP.</summary>
+    internal const ulong BlockedInCalls = AllSignalsButTrap & ~(1UL << 8) & ~(1UL << 18);
+
     private const ulong NotInSyscall = ulong.MaxValue;
     private const ulong UserCodeSegment = 0x33;
     private const ulong StackSegment = 0x2b;

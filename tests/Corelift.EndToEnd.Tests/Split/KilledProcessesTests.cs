@@ -8,6 +8,7 @@ namespace Corelift.EndToEnd.Tests.Split;
 /// <summary>Any of the processes killed at the worst moments: the target runs, and the next start leaves nothing of it.</summary>
 public sealed class KilledProcessesTests : IDisposable
 {
+    private const string MaskInCalls = "fffffffffffbfeef"; // all but SIGTRAP, and SIGKILL and SIGSTOP, which nobody can block
     private static readonly TimeSpan s_bound = TimeSpan.FromSeconds(20);
     private readonly ScratchFolder _scratch = new();
 
@@ -78,14 +79,32 @@ public sealed class KilledProcessesTests : IDisposable
         }
 
         await KillAsync(agent, "worker");
-        await RpcAssert.FailsWithReasonAsync(
-            async () =>
-            {
-                while (await capture.ResponseStream.MoveNext(CancellationToken.None))
-                {
-                }
-            },
-            StatusCode.Unavailable, "WORKER_LOST");
+        await RpcAssert.FailsWithReasonAsync(() => ReadAsync(capture), StatusCode.Unavailable, "WORKER_LOST");
+        await target.CheckAsync();
+    }
+
+    [Fact]
+    public async Task An_image_that_is_born_after_its_worker_was_killed_is_reaped()
+    {
+        await using SplitAgent agent = new();
+        await StartAsync(agent);
+        using LiveProcess target = LiveProcess.Start("canary", "--mib", "1024", "--threads", "2"); // its clone takes long
+        TargetBaseline before = TargetBaseline.Take(target.Pid);
+        using GrpcChannel channel = UnixChannel.Connect(agent.SocketPath);
+        bool wasBornLater = false;
+        for (int attempt = 0; !wasBornLater && attempt < 20; attempt++)
+        {
+            using AsyncServerStreamingCall<CaptureResponse> capture =
+                new SnapshotService.SnapshotServiceClient(channel).Capture(CaptureStream.Request(target, Strategy.Fork));
+            await Wait.UntilAsync(
+                () => Proc.Tasks(target.Pid).Any(tid => Proc.Status(target.Pid, "SigBlk", tid) == MaskInCalls), s_bound, "a thread in a call that it was made to make");
+            await KillAsync(agent, "worker");
+            wasBornLater = Proc.OwnChildren(target.Pid).Length == 0;
+            await RpcAssert.FailsWithReasonAsync(() => ReadAsync(capture), StatusCode.Unavailable, "WORKER_LOST");
+            await before.AssertUnchangedAsync();
+        }
+
+        Assert.True(wasBornLater, "each image was there before its worker was killed");
         await target.CheckAsync();
     }
 
@@ -160,6 +179,13 @@ public sealed class KilledProcessesTests : IDisposable
         foreach (int worker in victim is "worker" or "all" ? workers : [])
         {
             Proc.Kill(worker);
+        }
+    }
+
+    private static async Task ReadAsync(AsyncServerStreamingCall<CaptureResponse> capture)
+    {
+        while (await capture.ResponseStream.MoveNext(CancellationToken.None))
+        {
         }
     }
 

@@ -9,6 +9,7 @@ internal sealed class LiveTarget : IDisposable
     private const string InCgroup = "echo $$ >\"$0\" && exec \"$@\"";
 
     private readonly TestCgroup? _cgroup;
+    private readonly LiveProcess[] _crowd;
     private readonly TargetBaseline? _baseline;
     private readonly (long Resident, long PageTables) _footprint;
 
@@ -23,6 +24,9 @@ internal sealed class LiveTarget : IDisposable
             _ => null,
         };
         Process = Begin();
+        _crowd = kind.Surroundings == Surroundings.Starved
+            ? [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => LiveProcess.Start("spinner"))]
+            : [];
         try
         {
             Settle();
@@ -109,6 +113,11 @@ internal sealed class LiveTarget : IDisposable
     {
         Freeze(false);
         Process.Dispose();
+        foreach (LiveProcess other in _crowd)
+        {
+            other.Dispose();
+        }
+
         _cgroup?.Dispose();
     }
 
@@ -116,11 +125,13 @@ internal sealed class LiveTarget : IDisposable
     {
         LaunchOptions options = new() { Uid = Kind.Surroundings == Surroundings.OtherUser ? 1000 : null, NewNamespaces = Kind.Surroundings == Surroundings.PidNamespace };
         string program = Artifacts.Tracee(Kind.Tracee);
-        return Kind.Surroundings == Surroundings.UserNamespace
-            ? LiveProcess.StartProgram("unshare", ["--user", "--map-root-user", "--", program, .. Kind.Arguments])
-            : _cgroup is not null
-                ? LiveProcess.StartProgram("sh", ["-c", InCgroup, _cgroup.Processes, program, .. Kind.Arguments])
-                : LiveProcess.Start(options, Kind.Tracee, Kind.Arguments);
+        return Kind.Surroundings switch
+        {
+            Surroundings.UserNamespace => LiveProcess.StartProgram("unshare", ["--user", "--map-root-user", "--", program, .. Kind.Arguments]),
+            Surroundings.Starved => LiveProcess.StartProgram("nice", ["-n", "19", program, .. Kind.Arguments]),
+            _ when _cgroup is not null => LiveProcess.StartProgram("sh", ["-c", InCgroup, _cgroup.Processes, program, .. Kind.Arguments]),
+            _ => LiveProcess.Start(options, Kind.Tracee, Kind.Arguments),
+        };
     }
 
     /// <summary>The first check touches what later ones touch; then it is measured.</summary>

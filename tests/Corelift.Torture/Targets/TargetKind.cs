@@ -59,4 +59,7 @@ internal enum Surroundings
 
     /// <summary>In a cgroup that may have no more tasks than it has.</summary>
     NoMoreTasks,
+
+    /// <summary>At nice 19, beside others who take every CPU: what it was to do when its tracer died, it does long after.</summary>
+    Starved,
 }

@@ -43,6 +43,7 @@ internal static class TargetList
         new("frozen", "canary", s_small) { HasModel = true, Surroundings = Surroundings.Frozen, MayBeRefused = true },
         new("little-memory", "canary", "--threads", "2", "--mib", "40") { HasModel = true, Surroundings = Surroundings.LittleMemory, MemoryLimitBytes = 48L << 20, MayBeRefused = true },
         new("no-more-tasks", "canary", s_small) { HasModel = true, Surroundings = Surroundings.NoMoreTasks, MayBeRefused = true },
+        new("starved", "canary", s_small) { IsBusy = true, HasModel = true, Surroundings = Surroundings.Starved },
     ];
 
     internal static TargetKind Named(string name) => All.Single(kind => kind.Name == name);
