@@ -40,6 +40,9 @@ internal static partial class AgentLog
     [LoggerMessage(10, LogLevel.Warning, "could not look for what an earlier agent left")]
     internal static partial void CleanUpFailed(this ILogger logger, Exception failure);
 
+    [LoggerMessage(94, LogLevel.Warning, "{What}; the agent's next start tries again")]
+    internal static partial void LeftBehind(this ILogger logger, string what);
+
     [LoggerMessage(11, LogLevel.Information, "serves metrics and health on {Address}")]
     internal static partial void ServesMetrics(this ILogger logger, string address);
 

@@ -8,6 +8,9 @@ namespace Corelift.Capture;
 /// <content>Seeing to what a lost worker left in a target.</content>
 public sealed partial class CaptureEngine
 {
+    /// <summary>Told, in one sentence, what could not be taken back from a target; the agent's next start tries again.</summary>
+    public Action<string>? LeftBehind { get; set; }
+
     /// <summary>A worker that did not say that all is released may have left a dead child of the target, or a job-stopped thread in a call.</summary>
     private async Task TidyAsync(ProcessRef target, bool clean)
     {
@@ -15,9 +18,9 @@ public sealed partial class CaptureEngine
         {
             _journal.Forget(target);
         }
-        else
+        else if (await ReapLeftoversAsync(target).ConfigureAwait(false) is { Length: > 0 } reason)
         {
-            _ = await ReapLeftoversAsync(target).ConfigureAwait(false);
+            LeftBehind?.Invoke($"an image of process {target.Pid} is left: {reason}");
         }
     }
 
@@ -83,7 +86,7 @@ public sealed partial class CaptureEngine
         string reason = string.Empty;
         if (await ImageJournal.FindDeadImagesAsync(target).ConfigureAwait(false) is not { } images)
         {
-            return "a thread of it, or the image, has not had a CPU for seconds; the agent's next start looks again";
+            return "a thread of it, or the image, has not had a CPU for seconds";
         }
 
         if (images.Count == 0 && ReapTask.IsJobStopped(target))

@@ -17,8 +17,11 @@ internal sealed class EngineLifetime(CaptureEngine engine, ShutdownGate gate, Le
     /// Cleans up after an agent that was killed, before the first call is taken. What takes longer, as its target has no CPU,
     /// goes on beside them; a failure keeps nobody from working.
     /// </summary>
-    public Task StartingAsync(CancellationToken cancellationToken) =>
-        Task.WhenAny(CleanUpAsync(), Task.Delay(s_patienceWithCleanUp, cancellationToken));
+    public Task StartingAsync(CancellationToken cancellationToken)
+    {
+        engine.LeftBehind = what => logger.LeftBehind(AgentLog.Escape(what));
+        return Task.WhenAny(CleanUpAsync(), Task.Delay(s_patienceWithCleanUp, cancellationToken));
+    }
 
     /// <summary>Is not ready any more, refuses what comes, resumes everybody, gives captures their grace, and ends what is left.</summary>
     public async Task StoppingAsync(CancellationToken cancellationToken)
