@@ -46,7 +46,7 @@ internal static class HoldTask
         long latest = MonotonicClock.Nanoseconds + request.MostHoldNanoseconds;
         long deadline = Math.Min(MonotonicClock.Nanoseconds + request.HoldNanoseconds, latest);
         clock.StopBegins(deadline);
-        target.Session.LowerPriority();
+        target.Session.LowerPriorityToHold();
         using (SharedBuffer report = CaptureReport.Write(header, new ReportParts(maps, auxv, [], []), new ExtentList()))
         {
             replies.Instant(

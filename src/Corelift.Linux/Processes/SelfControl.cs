@@ -32,12 +32,13 @@ public static unsafe class SelfControl
         return false;
     }
 
-    /// <summary>Puts the calling thread back to SCHED_OTHER, nice 0.</summary>
-    public static void LowerPriority()
+    /// <summary>Puts the calling thread back to SCHED_OTHER.</summary>
+    /// <param name="nice">Its nice value, -20 to 19.</param>
+    public static void LowerPriority(int nice = 0)
     {
         int priority = 0;
         _ = LibC.SchedSetscheduler(0, Other, &priority);
-        _ = LibC.Setpriority(PriorityProcess, 0, 0);
+        _ = LibC.Setpriority(PriorityProcess, 0, nice);
     }
 
     /// <summary>Sets the calling thread's nice value, -20 to 19.</summary>

@@ -36,6 +36,9 @@ public sealed partial class TraceSession
             case TeamStep.LowerPriority:
                 SelfControl.LowerPriority();
                 break;
+            case TeamStep.HoldPriority:
+                SelfControl.LowerPriority(nice: -20);
+                break;
             case TeamStep.Seize:
                 SeizeShare(member);
                 break;

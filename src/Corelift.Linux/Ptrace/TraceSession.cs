@@ -215,6 +215,12 @@ public sealed partial class TraceSession : IDisposable
     public void LowerPriority() => RunStep(TeamStep.LowerPriority);
 
     /// <summary>
+    /// Lowers them to the best of what is not real time, for the time of a lease: whoever is held is let go, also by the death
+    /// of its tracer, only once that has a CPU.
+    /// </summary>
+    public void LowerPriorityToHold() => RunStep(TeamStep.HoldPriority);
+
+    /// <summary>
     /// Called from another thread while the tracer may hang in PTRACE_SEIZE: an execve waits for every other task of its
     /// process to be gone, and a zombie that we traced is only gone once we have reaped it. Takes the zombies among the
     /// seized tasks, and no stops.

@@ -9,6 +9,7 @@ internal enum TeamStep
 {
     RaisePriority,
     LowerPriority,
+    HoldPriority,
     Seize,
     LetRun,
     Interrupt,
