@@ -55,6 +55,7 @@ internal sealed unsafe class TaskClock
         nanoseconds = 0;
         ReadOnlySpan<byte> text = Value(sched, "se.exec_start"u8);
         return Utf8Parser.TryParse(text, out long milliseconds, out int used)
+            && milliseconds is >= 0 and < long.MaxValue / 1_000_000
             && used < text.Length && text[used] == '.'
             && Utf8Parser.TryParse(text[(used + 1)..], out long fraction, out int digits) && digits == 6
             && (nanoseconds = (milliseconds * 1_000_000) + fraction) > 0;
