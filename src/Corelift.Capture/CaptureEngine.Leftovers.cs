@@ -20,9 +20,11 @@ public sealed partial class CaptureEngine
         }
         else if (await ReapLeftoversAsync(target).ConfigureAwait(false) is { Length: > 0 } reason)
         {
-            LeftBehind?.Invoke($"an image of process {target.Pid} is left: {reason}");
+            LeftBehind?.Invoke(IsLeft(target, reason));
         }
     }
+
+    private static string IsLeft(ProcessRef target, string reason) => $"an image of process {target.Pid} is left: {reason}";
 
     /// <summary>Nobody captures it meanwhile: that capture would meet our tracer, and its note would be forgotten here.</summary>
     private async Task<string> CleanUpAsync(ProcessRef target)

@@ -157,7 +157,7 @@ public sealed partial class CaptureEngine : IAsyncDisposable
             string reason = await CleanUpAsync(target).ConfigureAwait(false);
             said.Add(reason.Length == 0
                 ? $"an earlier agent's capture of process {target.Pid} has been cleaned up"
-                : $"an image of process {target.Pid} is left: {reason}");
+                : IsLeft(target, reason));
         }
 
         return said;
