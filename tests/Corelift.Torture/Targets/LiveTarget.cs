@@ -9,7 +9,7 @@ internal sealed class LiveTarget : IDisposable
     private const string InCgroup = "echo $$ >\"$0\" && exec \"$@\"";
 
     private readonly TestCgroup? _cgroup;
-    private readonly LiveProcess[] _crowd;
+    private readonly List<LiveProcess> _crowd = [];
     private readonly TargetBaseline? _baseline;
     private readonly (long Resident, long PageTables) _footprint;
 
@@ -24,11 +24,13 @@ internal sealed class LiveTarget : IDisposable
             _ => null,
         };
         Process = Begin();
-        _crowd = kind.Surroundings == Surroundings.Starved
-            ? [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => LiveProcess.Start("spinner"))]
-            : [];
         try
         {
+            for (int i = 0; kind.Surroundings == Surroundings.Starved && i < Environment.ProcessorCount; i++)
+            {
+                _crowd.Add(LiveProcess.Start("spinner"));
+            }
+
             Settle();
             _baseline = kind.IsStill ? TargetBaseline.Take(Process.Pid) : null;
             _footprint = Footprint();
