@@ -46,20 +46,43 @@ internal sealed class InterruptedCalls : IDisposable
         _look.Look(tids);
     }
 
+    /// <summary>Whether a task slept in a call that a stop may break, when it was looked at.</summary>
+    internal bool WasAsleep(int tid) => _look.TryGet(tid, out _);
+
+    /// <summary>Whether a task has slept all the time since it was looked at.</summary>
+    internal bool SleepsOn(int tid) => _look.TryGet(tid, out Waiting waiting) && _look.SleepsOn(waiting);
+
+    /// <summary>
+    /// As <see cref="Prepare"/>, before anybody has asked why the task stopped, and with the two requests that it takes: each one
+    /// more before it is a moment in which our death leaves the call with EINTR. Does nothing while the task has not stopped.
+    /// </summary>
+    internal static void PrepareEarly(ref Tracee tracee)
+    {
+        if (PtraceCalls.GetRegisters(tracee.Tid, out UserRegs registers) == Errno.None && InterruptedCall.IsBroken(registers))
+        {
+            tracee.MakesCallAgain = PtraceCalls.SetRegisters(tracee.Tid, InterruptedCall.Again(registers)) == Errno.None;
+            tracee.Registers = registers;
+        }
+    }
+
     /// <summary>
     /// Has the task make its call again, with its full timeout, whenever it is let go. Each tracer thread may do so for its
     /// own tasks; all else here is for one thread at a time.
     /// </summary>
     internal void Prepare(ref Tracee tracee)
     {
-        if (tracee.Kind is PtraceStopKind.Interrupted or PtraceStopKind.SignalDelivery
-            && InterruptedCall.IsBroken(tracee.Registers) && !_signals.HasSignal(tracee))
+        bool isBrokenByUs = tracee.Kind is PtraceStopKind.Interrupted or PtraceStopKind.SignalDelivery
+            && InterruptedCall.IsBroken(tracee.Registers) && !_signals.HasSignal(tracee);
+        if (isBrokenByUs != tracee.MakesCallAgain)
         {
-            tracee.MakesCallAgain = PtraceCalls.SetRegisters(tracee.Tid, InterruptedCall.Again(tracee.Registers)) == Errno.None;
-            if (TimedCall.Of(tracee.Registers).Place is not (TimeoutPlace.None or TimeoutPlace.Milliseconds))
-            {
-                _needsMainStack = true;
-            }
+            UserRegs wanted = isBrokenByUs ? InterruptedCall.Again(tracee.Registers) : tracee.Registers;
+            bool isSet = PtraceCalls.SetRegisters(tracee.Tid, wanted) == Errno.None;
+            tracee.MakesCallAgain = isSet ? isBrokenByUs : tracee.MakesCallAgain;
+        }
+
+        if (isBrokenByUs && TimedCall.Of(tracee.Registers).Place is not (TimeoutPlace.None or TimeoutPlace.Milliseconds))
+        {
+            _needsMainStack = true;
         }
     }
 

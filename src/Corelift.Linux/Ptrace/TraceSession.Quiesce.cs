@@ -10,7 +10,7 @@ namespace Corelift.Linux.Ptrace;
 /// Quiescing: the tasks are gathered on one CPU and lowered to SCHED_IDLE; then the tracer, which is SCHED_FIFO, moves to that CPU
 /// itself. From that moment on none of them runs, and what takes time after it, the requests one by one, adds no skew. They get
 /// their schedules back as soon as all have been interrupted, before the tracer first sleeps: from then on a task that gets a CPU
-/// uses it to stop.
+/// uses it to stop. Those that sleep in a fragile call are interrupted later, as in any stop, and sleep on till then.
 /// </content>
 public sealed partial class TraceSession
 {
@@ -143,7 +143,7 @@ public sealed partial class TraceSession
         _ = CpuMask.Set(0, _ownCpus);
         for (int i = 0; held && i < _count; i++)
         {
-            if (_tracees[i].ScheduleClass != 0)
+            if (_tracees[i].ScheduleClass != 0 && _tracees[i].State == TraceeState.StopRequested)
             {
                 _tracees[i].InterruptedAt = StopStartedAt;
                 _tracees[i].IsHeld = true;
@@ -155,7 +155,7 @@ public sealed partial class TraceSession
     {
         for (int i = 0; i < _count; i++)
         {
-            if (_tracees[i].Owner == member && _tracees[i].State == TraceeState.StopRequested)
+            if (_tracees[i].Owner == member && _tracees[i].State is (TraceeState.StopRequested or TraceeState.Seized))
             {
                 _ = _classes!.Restore(_tracees[i].Tid, _tracees[i].ScheduleClass - 1);
             }

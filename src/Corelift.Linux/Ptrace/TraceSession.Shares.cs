@@ -71,12 +71,6 @@ public sealed partial class TraceSession
         }
     }
 
-    private TraceOutcome WaitForStops()
-    {
-        RunStep(TeamStep.Wait);
-        return FirstFailure();
-    }
-
     private TraceOutcome FirstFailure()
     {
         BlamedTid = 0;
@@ -113,125 +107,24 @@ public sealed partial class TraceSession
         tracee.State = tracee.Failure == Errno.None ? TraceeState.Seized : TraceeState.Gone;
     }
 
+    /// <summary>All but the fragile ones: <see cref="WaitForShare"/> sees to them.</summary>
     private void InterruptShare(int member)
     {
         for (int i = 0; i < _count; i++)
         {
             ref Tracee tracee = ref _tracees[i];
-            if (tracee.State == TraceeState.Seized && tracee.Owner == member)
+            if (tracee.State == TraceeState.Seized && tracee.Owner == member && !tracee.IsFragile)
             {
-                tracee.State = TraceeState.StopRequested; // a task that has gone shows in the wait
-                _ = PtraceCalls.Interrupt(tracee.Tid);
-                tracee.InterruptedAt = MonotonicClock.Nanoseconds;
+                Interrupt(ref tracee);
             }
         }
     }
 
-    /// <summary>
-    /// Waits for one task after the other, sleeping where one has not stopped: the tracer is SCHED_FIFO, so a task that waits
-    /// for its CPU stops only while it sleeps. Asking all of them again each time took up to 0.9 s for 10,000 (measured). One
-    /// that does not come is left for the next pass, since what it waits for may be the end of another that we must take.
-    /// </summary>
-    private void WaitForShare(int member)
+    private static void Interrupt(ref Tracee tracee)
     {
-        const long NanosecondsPerStop = 2_000;
-        const long Patience = 2_000_000;
-        _results[member] = default;
-        long movedAt = MonotonicClock.Nanoseconds;
-        int pending = CountPending(member);
-        while (pending > 0)
-        {
-            for (int i = 0; i < _count; i++)
-            {
-                ref Tracee tracee = ref _tracees[i];
-                bool isLeft = tracee.State == TraceeState.StopRequested && tracee.Owner == member;
-                while (isLeft)
-                {
-                    if (TryTakeStop(ref tracee, out bool execed))
-                    {
-                        pending--;
-                        movedAt = MonotonicClock.Nanoseconds;
-                        break;
-                    }
-
-                    _results[member] = new MemberResult
-                    {
-                        Outcome = execed ? TraceOutcome.TargetExeced : MonotonicClock.Nanoseconds > _deadline ? TraceOutcome.DeadlinePassed : TraceOutcome.Done,
-                        BlamedTid = tracee.Tid,
-                    };
-                    if (_results[member].Outcome != TraceOutcome.Done)
-                    {
-                        return;
-                    }
-
-                    isLeft = MonotonicClock.Nanoseconds - movedAt < Patience;
-                    if (isLeft)
-                    {
-                        long waited = (MonotonicClock.Nanoseconds - movedAt) / 16; // see MonotonicClock.RelaxSince
-                        MonotonicClock.Relax(Math.Clamp(Math.Max(pending * NanosecondsPerStop, waited), ShortestRelaxNanoseconds, LongestRelaxNanoseconds));
-                    }
-                }
-            }
-
-            if (pending > 0 && MonotonicClock.Nanoseconds - movedAt >= Patience)
-            {
-                MonotonicClock.Relax(LongestRelaxNanoseconds);
-            }
-        }
-    }
-
-    private int CountPending(int member)
-    {
-        int pending = 0;
-        for (int i = 0; i < _count; i++)
-        {
-            pending += _tracees[i].State == TraceeState.StopRequested && _tracees[i].Owner == member ? 1 : 0;
-        }
-
-        return pending;
-    }
-
-    private bool TryTakeStop(ref Tracee tracee, out bool execed)
-    {
-        execed = false;
-        if (!PtraceCalls.TryWait(tracee.Tid, out PtraceStop stop, out Errno errno))
-        {
-            if (errno == Errno.NoChild)
-            {
-                tracee.State = TraceeState.Gone;
-                return true;
-            }
-
-            return false;
-        }
-
-        if (stop is { Kind: PtraceStopKind.Event, Event: PtraceStop.EventExec })
-        {
-            tracee.State = TraceeState.Stopped; // to be detached
-            execed = true;
-            return false;
-        }
-
-        tracee.State = stop.IsStopped ? TraceeState.Stopped : TraceeState.Gone;
-        tracee.Kind = stop.Kind;
-        tracee.Signal = stop.Signal;
-        tracee.StoppedAt = MonotonicClock.Nanoseconds;
-        PrepareCall(ref tracee);
-        return true;
-    }
-
-    /// <summary>
-    /// At once, and not only when all have stopped: until it is done, our death would leave the task's call with EINTR.
-    /// </summary>
-    private void PrepareCall(ref Tracee tracee)
-    {
-        if (tracee.State == TraceeState.Stopped
-            && PtraceCalls.GetRegisters(tracee.Tid, out tracee.Registers) == Errno.None
-            && PtraceCalls.GetSignalMask(tracee.Tid, out tracee.Blocked) == Errno.None)
-        {
-            tracee.HasRegisters = true;
-            _calls.Prepare(ref tracee);
-        }
+        tracee.State = TraceeState.StopRequested; // a task that has gone shows in the wait
+        _ = PtraceCalls.Interrupt(tracee.Tid);
+        tracee.InterruptedAt = MonotonicClock.Nanoseconds;
     }
 
     private void ReadShare(int member)

@@ -131,11 +131,17 @@ public sealed partial class TraceSession : IDisposable
 
     /// <summary>
     /// Looks at who sleeps in a call that the stop would break, and since when; as shortly before the stop as can be. Without
-    /// it such calls are made again with their full timeout.
+    /// it such calls are made again with their full timeout, and are left with EINTR where this process dies early in the stop.
     /// </summary>
     /// <param name="vmas">The process's VMAs.</param>
-    public void LookAhead(IReadOnlyCollection<Vma> vmas) =>
+    public void LookAhead(IReadOnlyCollection<Vma> vmas)
+    {
         _calls.LookAhead(vmas, _tracees.Take(_count).Select(tracee => tracee.Tid));
+        for (int i = 0; i < _count; i++)
+        {
+            _tracees[i].IsFragile = _calls.WasAsleep(_tracees[i].Tid);
+        }
+    }
 
     /// <summary>Interrupts all seized tasks, waits for each, and goes on until no task of the process runs.</summary>
     /// <param name="deadline">In nanoseconds of CLOCK_MONOTONIC.</param>

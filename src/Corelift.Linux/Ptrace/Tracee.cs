@@ -27,6 +27,9 @@ internal struct Tracee
     /// <summary>Whether it could not run from <see cref="InterruptedAt"/> on, wherever it was.</summary>
     internal bool IsHeld;
 
+    /// <summary>Whether it slept in a call that a stop may break when it was looked at, shortly before the stop.</summary>
+    internal bool IsFragile;
+
     /// <summary>How its seizing went.</summary>
     internal Errno Failure;
     internal PtraceStopKind Kind;
