@@ -113,6 +113,28 @@ public sealed partial class CaptureEngine
                 "the target's memory cannot be opened while it is stopped (seccomp, and another owner): capture it without a lease, with content that fits the agent's spool");
         }
 
+        IDisposable use = lease.Use();
+        try
+        {
+            return new SnapshotSession(plan, lease.ThreadBuffer, lease.Header, lease.Parts, SourcesOf(lease, request), () =>
+            {
+                use.Dispose();
+                return release();
+            })
+            {
+                StillStopped = true,
+                OwnsThreads = false,
+            };
+        }
+        catch
+        {
+            use.Dispose();
+            throw;
+        }
+    }
+
+    private static SnapshotSources SourcesOf(StopLease lease, CaptureRequest request)
+    {
         List<Vma> vmas = MapsParser.Parse(lease.Parts.Maps, ProcfsLimits.Default);
         using ProcessDirectory directory = ProcessDirectory.Open(lease.Target.Pid);
         TargetFacts facts = TargetFacts.Read(directory);
@@ -124,18 +146,17 @@ public sealed partial class CaptureEngine
             IsCoreClr = facts.IsCoreClr,
             Secrets = request.Secrets,
             StackPointers = stackPointers,
-            DebuggerPages = request.Content == CaptureContent.Stacks ? DebuggerPages.Find(new MemFileWords(lease.Memory).TryRead, lease.Parts.Auxv) : [],
+            DebuggerPages = request.Content == CaptureContent.Stacks ? DebuggerPages.Find(new MemFileWords(lease.Memory!).TryRead, lease.Parts.Auxv) : [],
         });
-        var sources = new SnapshotSources
+        return new SnapshotSources
         {
             Regions = RegionPlanner.Plan(vmas, facts.Vmas, selector, CaptureStrategy.Direct, copiesInPause: false),
             Vmas = vmas,
             Memory = lease.Memory,
             Pagemap = lease.Pagemap,
             Directory = TryOpen(lease.Target),
-            IsLease = true,
+            Lease = lease,
         };
-        return new SnapshotSession(plan, lease.ThreadBuffer, lease.Header, lease.Parts, sources, release) { StillStopped = true, OwnsThreads = false };
     }
 
     private async Task<StopLease> StartLeaseAsync(

@@ -106,7 +106,7 @@ public sealed partial class CaptureEngine : IAsyncDisposable
         _options.Limits.RequireBytes(plan.TotalBytes);
         plan = plan with { Reasons = ["direct: the target is stopped under a lease"] };
         SnapshotSession session = FromLease(lease, request, plan, () => ValueTask.CompletedTask);
-        return new CaptureUnderWay(plan, null, _ => Task.FromResult(session), () => ValueTask.CompletedTask);
+        return new CaptureUnderWay(plan, null, _ => Task.FromResult(session), session.DisposeAsync);
     }
 
     /// <summary>Stops a target under a lease.</summary>

@@ -125,6 +125,7 @@ internal sealed class ControlGrpcService : ControlService.ControlServiceBase
     private static async Task WriteRegistersAsync(
         StopLease lease, Operation operation, HashSet<int> wanted, IServerStreamWriter<GetRegistersResponse> stream, CancellationToken cancellationToken)
     {
+        using IDisposable use = lease.Use(); // the lease may end meanwhile: the registers are those of the stop all the same
         HashSet<int> stopped = [.. Enumerable.Range(0, lease.ThreadCount).Select(lease.Threads.Tid)];
         if (wanted.FirstOrDefault(tid => !stopped.Contains(tid)) is var missing and not 0)
         {

@@ -233,6 +233,11 @@ public sealed partial class SnapshotReader : IDisposable
             Memory<byte> buffer = Buffer;
             int wanted = (int)Math.Min(end - address, (ulong)buffer.Length);
             int read = MemFile.Read(memory, new RemoteAddress(address), buffer.Span[..wanted], out Errno errno) & ~(PageBytes - 1);
+            if (_sources.Lease is { StillHolds: false })
+            {
+                throw Gone();
+            }
+
             if (read == 0)
             {
                 if (errno == Errno.None)

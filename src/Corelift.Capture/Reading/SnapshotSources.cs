@@ -54,8 +54,10 @@ internal sealed class SnapshotSources : IDisposable
     /// <summary>Looks after a target whose image is read; null where there is no image.</summary>
     internal ImageGuard? Guard { get; init; }
 
-    /// <summary>Whether the memory is that of a target under a lease; its descriptors are the lease's.</summary>
-    internal bool IsLease { get; init; }
+    /// <summary>The lease that the target is stopped under, and that the descriptors are of; null without one.</summary>
+    internal StopLease? Lease { get; init; }
+
+    internal bool IsLease => Lease is not null;
 
     /// <summary>The parts of written runs that lie in a range.</summary>
     internal IEnumerable<PageRun> WrittenIn(ulong start, ulong end)

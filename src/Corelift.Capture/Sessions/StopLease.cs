@@ -3,6 +3,7 @@ using Corelift.Capture.Worker;
 using Corelift.Linux;
 using Corelift.Linux.Memory;
 using Corelift.Linux.Processes;
+using Corelift.Linux.Procfs;
 using Corelift.Linux.Ptrace;
 using Microsoft.Win32.SafeHandles;
 
@@ -21,8 +22,10 @@ public sealed class StopLease : IAsyncDisposable
     private readonly long _latestEnd;
     private readonly Func<StopLease, Task> _ended;
     private readonly TaskCompletionSource _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly ProcessDirectory? _directory;
     private long _stoppedNanoseconds;
     private int _ending;
+    private int _users = 1; // the lease itself
 
     internal StopLease(
         ProcessRef target, WorkerConnection worker, WorkerMessageIn instant, TimeSpan timeToLive, TimeSpan maxHold, Func<StopLease, Task> ended)
@@ -43,6 +46,7 @@ public sealed class StopLease : IAsyncDisposable
         using SharedBuffer report = SharedBuffer.Open(instant.TakeDescriptor(WorkerDescriptors.Report)!);
         (Header, Parts, _) = CaptureReport.Read(report);
         Threads = new ThreadRecords(_threadBuffer, 0, Header.ThreadStrideBytes);
+        _directory = TryOpen(target);
         _ = WatchAsync();
     }
 
@@ -58,7 +62,7 @@ public sealed class StopLease : IAsyncDisposable
     /// <summary>Most time it can last in all.</summary>
     public TimeSpan MaxHold { get; }
 
-    /// <summary>Register sets of the stopped tasks.</summary>
+    /// <summary>Register sets of the stopped tasks; only for who has called <see cref="Use"/>.</summary>
     public ThreadRecords Threads { get; }
 
     /// <summary>Number of stopped tasks.</summary>
@@ -89,6 +93,13 @@ public sealed class StopLease : IAsyncDisposable
     /// <summary>Whether the worker said that all was released; false while it holds the target, and where it was lost.</summary>
     internal bool EndedCleanly => Volatile.Read(ref _stoppedNanoseconds) > 0;
 
+    /// <summary>
+    /// Whether the target has stood still until now; to be asked after a read of its memory, which is of a process that runs
+    /// otherwise. The threads that are let go first, in order and by the death of their tracer, are asked of the kernel: of the
+    /// end of a worker we hear later.
+    /// </summary>
+    internal bool StillHolds => !HasEnded && (_directory is null || (IsTraced(Math.Min(1, ThreadCount - 1)) && IsTraced(ThreadCount - 1)));
+
     internal TimeSpan QuiescedFor { get; }
 
     internal string NotQuiescedBecause { get; }
@@ -117,6 +128,24 @@ public sealed class StopLease : IAsyncDisposable
         return TimeSpan.FromTicks(left / 100);
     }
 
+    /// <summary>Keeps what the lease has read and opened, not the stop, until the result is disposed of.</summary>
+    /// <exception cref="CaptureException">The lease has ended.</exception>
+    public IDisposable Use()
+    {
+        for (int users = Volatile.Read(ref _users); users > 0 && !HasEnded;)
+        {
+            int seen = Interlocked.CompareExchange(ref _users, users + 1, users);
+            if (seen == users)
+            {
+                return new User(this);
+            }
+
+            users = seen;
+        }
+
+        throw Ended();
+    }
+
     /// <summary>Lets the target run. Idempotent.</summary>
     /// <returns>How long it was stopped.</returns>
     public async Task<TimeSpan> ResumeAsync()
@@ -141,7 +170,7 @@ public sealed class StopLease : IAsyncDisposable
             if (_memory is not null)
             {
                 int read = MemFile.Read(_memory, new RemoteAddress(address), destination.Span, out Errno errno);
-                return read > 0 || errno != Errno.None ? read : throw Ended();
+                return (read > 0 || errno != Errno.None) && StillHolds ? read : throw Ended();
             }
 
             return await ReadThroughWorkerAsync(address, destination, cancellationToken).ConfigureAwait(false);
@@ -163,10 +192,7 @@ public sealed class StopLease : IAsyncDisposable
             await _ended(this).ConfigureAwait(false);
             _completion.TrySetResult();
             await _use.WaitAsync().ConfigureAwait(false);
-            _threadBuffer.Dispose();
-            _window.Dispose();
-            _memory?.Dispose();
-            _pagemap?.Dispose();
+            Leave();
             _use.Release();
         }
     }
@@ -188,6 +214,43 @@ public sealed class StopLease : IAsyncDisposable
         int copied = (int)Math.Clamp(answer.Reply.Value, 0, length);
         _window.Slice(0, copied).CopyTo(destination.Span);
         return copied;
+    }
+
+    private void Leave()
+    {
+        if (Interlocked.Decrement(ref _users) == 0)
+        {
+            _threadBuffer.Dispose();
+            _window.Dispose();
+            _memory?.Dispose();
+            _pagemap?.Dispose();
+            _directory?.Dispose();
+        }
+    }
+
+    private bool IsTraced(int index)
+    {
+        try
+        {
+            using var buffer = new ProcfsBuffer();
+            return _directory!.ReadTaskStatus(Threads.Tid(index), buffer).TracerPid != 0;
+        }
+        catch (SyscallException)
+        {
+            return false; // it has ended
+        }
+    }
+
+    private static ProcessDirectory? TryOpen(ProcessRef target)
+    {
+        try
+        {
+            return ProcessDirectory.Open(target.Pid);
+        }
+        catch (SyscallException)
+        {
+            return null;
+        }
     }
 
     private async Task DrainAsync()
@@ -219,4 +282,11 @@ public sealed class StopLease : IAsyncDisposable
 
     private CaptureException Ended() => new(
         CaptureFailure.LeaseEnded, $"the lease of process {Target.Pid} has ended and the process runs: stop it again, and keep the lease alive");
+
+    private sealed class User(StopLease lease) : IDisposable
+    {
+        private StopLease? _lease = lease;
+
+        public void Dispose() => Interlocked.Exchange(ref _lease, null)?.Leave();
+    }
 }
