@@ -4,12 +4,16 @@ namespace Corelift.Linux.Ptrace;
 
 /// <content>
 /// Waiting for the stops. Tasks that sleep in a call which the stop breaks are interrupted when all others stand still, one by one
-/// where they are few: from the interrupt until the task stands so that it makes its call again, our death leaves that call with EINTR.
+/// where they are no more than eight: from the interrupt until the task stands so that it makes its call again, our death leaves
+/// that call with EINTR.
 /// </content>
 public sealed partial class TraceSession
 {
-    /// <summary>So that a thousand fragile tasks lengthen the stop by this many wake-ups and no more.</summary>
-    private const int FragileTurns = 32;
+    /// <summary>So that many fragile tasks lengthen the stop by this many wake-ups, some 30 us each, and no more.</summary>
+    private const int FragileTurns = 8;
+
+    /// <summary>Of so many in a turn each is asked whether it slept on: a look at /proc for each.</summary>
+    private const int MostAskedPerTurn = 4;
 
     private TraceOutcome WaitForStops()
     {
@@ -55,7 +59,7 @@ public sealed partial class TraceSession
             ref Tracee tracee = ref _tracees[i];
             if (tracee.IsFragile && tracee.State == TraceeState.Seized && tracee.Owner == member)
             {
-                bool slept = most == 1 && _calls.SleepsOn(tracee.Tid);
+                bool slept = most <= MostAskedPerTurn && _calls.SleepsOn(tracee.Tid);
                 Interrupt(ref tracee);
                 tracee.InterruptedAt = slept ? StopStartedAt : tracee.InterruptedAt;
                 interrupted++;
