@@ -29,6 +29,17 @@ public sealed class AgentLifecycleTests : IDisposable
     }
 
     [Theory]
+    [InlineData("/nowhere")]
+    [InlineData("/proc")]
+    public async Task The_agent_refuses_to_start_with_a_state_directory_that_it_cannot_write_to(string directory)
+    {
+        (int exitCode, string log) = await AgentProcess.RunToEndAsync(new AgentOptions { Arguments = ["--state-directory", directory] });
+        Assert.NotEqual(0, exitCode);
+        Assert.Contains($"the state directory {directory} ", log, StringComparison.Ordinal);
+        Assert.Contains("make it a directory that the agent's user can write to", log, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData(0u, "fork")]
     [InlineData(0u, "direct")]
     [InlineData(0u, "precopy")]

@@ -106,7 +106,8 @@ internal static class PlaceChecks
         return directory;
     }
 
-    private static bool CanWrite(string directory, out string problem)
+    /// <summary>Whether files can be made in a directory, or why not: its name, and the rest of a sentence.</summary>
+    internal static bool CanWrite(string directory, out string problem)
     {
         try
         {

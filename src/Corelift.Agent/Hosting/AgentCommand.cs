@@ -106,6 +106,12 @@ internal static class AgentCommand
             string[] arguments = [.. result.Tokens.Select(token => token.Value)];
             if (values.Get(AgentSettings.Supervisor) is not { } link)
             {
+                if (values.Get(AgentSettings.StateDirectory) is { } state && !PlaceChecks.CanWrite(state, out string problem))
+                {
+                    throw new StartRefusedException(
+                        $"the state directory {problem}: make it a directory that the agent's user can write to, or leave --state-directory out");
+                }
+
                 return SupervisorCommand.ServeWithFrontEnd(options, arguments);
             }
 
