@@ -3,17 +3,14 @@ using Corelift.Linux.Processes;
 namespace Corelift.Linux.Ptrace;
 
 /// <content>
-/// Waiting for the stops. Tasks that sleep in a call which the stop breaks are interrupted when all others stand still, one by one
-/// where they are no more than eight: from the interrupt until the task stands so that it makes its call again, our death leaves
-/// that call with EINTR.
+/// Waiting for the stops. Tasks that sleep in a call which the stop breaks are interrupted when all others stand still: from then
+/// until they stand so that they make their calls again, our death leaves those with EINTR. All at once, as their ways into the
+/// stop take the same time side by side: one by one, a target with thirty of them was harmed by more kills, not by fewer.
 /// </content>
 public sealed partial class TraceSession
 {
-    /// <summary>So that many fragile tasks lengthen the stop by this many wake-ups, some 30 us each, and no more.</summary>
-    private const int FragileTurns = 8;
-
-    /// <summary>Of so many in a turn each is asked whether it slept on: a look at /proc for each.</summary>
-    private const int MostAskedPerTurn = 4;
+    /// <summary>Of so many each is asked whether it slept on: a look at /proc for each.</summary>
+    private const int MostAsked = 32;
 
     private TraceOutcome WaitForStops()
     {
@@ -24,13 +21,10 @@ public sealed partial class TraceSession
     private void WaitForShare(int member)
     {
         _results[member] = default;
-        bool done = WaitForRange(member, 0, _count);
-        int perTurn = (CountFragile(member) + FragileTurns - 1) / FragileTurns;
-        for (int next = 0; done && perTurn > 0 && next < _count;)
+        if (WaitForRequested(member) && CountFragile(member) is > 0 and int fragile)
         {
-            int first = next;
-            next = InterruptFragile(member, first, perTurn);
-            done = WaitForRange(member, first, next);
+            InterruptFragile(member, asks: fragile <= MostAsked);
+            _ = WaitForRequested(member);
         }
     }
 
@@ -46,28 +40,32 @@ public sealed partial class TraceSession
     }
 
     /// <summary>
-    /// One that has slept since before the stop has stood still since then, though it is interrupted late. To ask costs a look at
-    /// /proc: where they are many, the time of the interrupt stands.
+    /// One that has slept since before the stop has stood still since then, though it is interrupted late. That is asked of all
+    /// before the first is interrupted.
     /// </summary>
-    /// <returns>Index of the first task that was not looked at.</returns>
-    private int InterruptFragile(int member, int first, int most)
+    private void InterruptFragile(int member, bool asks)
     {
         const long UsualNanoseconds = 8_000;
-        int i = first;
-        for (int interrupted = 0; i < _count && interrupted < most; i++)
+        for (int i = 0; i < _count; i++)
+        {
+            ref Tracee tracee = ref _tracees[i];
+            if (asks && tracee.IsFragile && tracee.State == TraceeState.Seized && tracee.Owner == member)
+            {
+                tracee.SleptOn = _calls.SleepsOn(tracee.Tid);
+            }
+        }
+
+        for (int i = 0; i < _count; i++)
         {
             ref Tracee tracee = ref _tracees[i];
             if (tracee.IsFragile && tracee.State == TraceeState.Seized && tracee.Owner == member)
             {
-                bool slept = most <= MostAskedPerTurn && _calls.SleepsOn(tracee.Tid);
                 Interrupt(ref tracee);
-                tracee.InterruptedAt = slept ? StopStartedAt : tracee.InterruptedAt;
-                interrupted++;
+                tracee.InterruptedAt = tracee.SleptOn ? StopStartedAt : tracee.InterruptedAt;
             }
         }
 
         MonotonicClock.Spin(UsualNanoseconds); // a look that comes too early, and the sleep after it, take longer
-        return i;
     }
 
     /// <summary>
@@ -76,15 +74,15 @@ public sealed partial class TraceSession
     /// that does not come is left for the next pass, since what it waits for may be the end of another that we must take.
     /// </summary>
     /// <returns>Whether all have stopped or gone; where not, the member's result says why.</returns>
-    private bool WaitForRange(int member, int first, int end)
+    private bool WaitForRequested(int member)
     {
         const long NanosecondsPerStop = 2_000;
         const long Patience = 2_000_000;
         long movedAt = MonotonicClock.Nanoseconds;
-        int pending = CountPending(member, first, end);
+        int pending = CountPending(member);
         while (pending > 0)
         {
-            for (int i = first; i < end; i++)
+            for (int i = 0; i < _count; i++)
             {
                 ref Tracee tracee = ref _tracees[i];
                 bool isLeft = tracee.State == TraceeState.StopRequested && tracee.Owner == member;
@@ -125,10 +123,10 @@ public sealed partial class TraceSession
         return true;
     }
 
-    private int CountPending(int member, int first, int end)
+    private int CountPending(int member)
     {
         int pending = 0;
-        for (int i = first; i < end; i++)
+        for (int i = 0; i < _count; i++)
         {
             pending += _tracees[i].State == TraceeState.StopRequested && _tracees[i].Owner == member ? 1 : 0;
         }
