@@ -4,8 +4,8 @@ namespace Corelift.Linux.Ptrace;
 
 /// <content>
 /// Waiting for the stops. Tasks that sleep in a call which the stop breaks are interrupted when all others stand still: from then
-/// until they stand so that they make their calls again, our death leaves those with EINTR. All at once, as their ways into the
-/// stop take the same time side by side: one by one, a target with thirty of them was harmed by more kills, not by fewer.
+/// until they stand so that they make their calls again, our death leaves those with EINTR. All at once: one by one they lengthened
+/// the pause, and a target with thirty of them was harmed as often.
 /// </content>
 public sealed partial class TraceSession
 {
