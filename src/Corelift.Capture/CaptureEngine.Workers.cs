@@ -238,7 +238,8 @@ public sealed partial class CaptureEngine
         taken.Dispose();
     }
 
-    private static ProcessDirectory? TryOpen(ProcessRef target)
+    /// <summary>The /proc directory of a process; null where it has gone, or another has its pid.</summary>
+    internal static ProcessDirectory? TryOpen(ProcessRef target)
     {
         try
         {

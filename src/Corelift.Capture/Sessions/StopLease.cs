@@ -46,7 +46,7 @@ public sealed class StopLease : IAsyncDisposable
         using SharedBuffer report = SharedBuffer.Open(instant.TakeDescriptor(WorkerDescriptors.Report)!);
         (Header, Parts, _) = CaptureReport.Read(report);
         Threads = new ThreadRecords(_threadBuffer, 0, Header.ThreadStrideBytes);
-        _directory = TryOpen(target);
+        _directory = CaptureEngine.TryOpen(target);
         _ = WatchAsync();
     }
 
@@ -238,18 +238,6 @@ public sealed class StopLease : IAsyncDisposable
         catch (SyscallException)
         {
             return false; // it has ended
-        }
-    }
-
-    private static ProcessDirectory? TryOpen(ProcessRef target)
-    {
-        try
-        {
-            return ProcessDirectory.Open(target.Pid);
-        }
-        catch (SyscallException)
-        {
-            return null;
         }
     }
 

@@ -49,8 +49,8 @@ internal sealed class InterruptedCalls : IDisposable
     /// <summary>Whether a task slept in a call that a stop may break, when it was looked at.</summary>
     internal bool WasAsleep(int tid) => _look.TryGet(tid, out _);
 
-    /// <summary>Whether a task has slept all the time since it was looked at.</summary>
-    internal bool SleepsOn(int tid) => _look.TryGet(tid, out Waiting waiting) && _look.SleepsOn(waiting);
+    /// <summary>Whether a stopped task slept from then until the stop.</summary>
+    internal bool SleptUntilStopped(int tid) => _look.TryGet(tid, out Waiting waiting) && _look.SleptUntilStopped(waiting);
 
     /// <summary>
     /// As <see cref="Prepare"/>, before anybody has asked why the task stopped, and with the two requests that it takes: each one

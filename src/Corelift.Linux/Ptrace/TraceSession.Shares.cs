@@ -46,7 +46,7 @@ public sealed partial class TraceSession
                 LetShareRun(member);
                 break;
             case TeamStep.Interrupt:
-                InterruptShare(member);
+                _ = InterruptShare(member, fragile: false); // the others: see WaitForShare
                 break;
             case TeamStep.RestoreSchedules:
                 RestoreShare(member);
@@ -107,24 +107,23 @@ public sealed partial class TraceSession
         tracee.State = tracee.Failure == Errno.None ? TraceeState.Seized : TraceeState.Gone;
     }
 
-    /// <summary>All but the fragile ones: <see cref="WaitForShare"/> sees to them.</summary>
-    private void InterruptShare(int member)
+    /// <returns>Whether there was one to interrupt.</returns>
+    private bool InterruptShare(int member, bool fragile)
     {
+        bool any = false;
         for (int i = 0; i < _count; i++)
         {
             ref Tracee tracee = ref _tracees[i];
-            if (tracee.State == TraceeState.Seized && tracee.Owner == member && !tracee.IsFragile)
+            if (tracee.State == TraceeState.Seized && tracee.Owner == member && tracee.IsFragile == fragile)
             {
-                Interrupt(ref tracee);
+                any = true;
+                tracee.State = TraceeState.StopRequested; // a task that has gone shows in the wait
+                _ = PtraceCalls.Interrupt(tracee.Tid);
+                tracee.InterruptedAt = MonotonicClock.Nanoseconds;
             }
         }
-    }
 
-    private static void Interrupt(ref Tracee tracee)
-    {
-        tracee.State = TraceeState.StopRequested; // a task that has gone shows in the wait
-        _ = PtraceCalls.Interrupt(tracee.Tid);
-        tracee.InterruptedAt = MonotonicClock.Nanoseconds;
+        return any;
     }
 
     private void ReadShare(int member)

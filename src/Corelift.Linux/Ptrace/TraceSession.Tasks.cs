@@ -50,7 +50,7 @@ public sealed partial class TraceSession
         if (mode == SeizeMode.Interrupt)
         {
             SeizeShare(0);
-            InterruptShare(0);
+            _ = InterruptShare(0, fragile: false);
             if (_classes is not null)
             {
                 RestoreShare(0); // born of a quiesced task, and as slow

@@ -9,8 +9,7 @@ namespace Corelift.Linux.Ptrace;
 /// </content>
 public sealed partial class TraceSession
 {
-    /// <summary>Of so many each is asked whether it slept on: a look at /proc for each.</summary>
-    private const int MostAsked = 32;
+    private int _fragileCount;
 
     private TraceOutcome WaitForStops()
     {
@@ -20,52 +19,29 @@ public sealed partial class TraceSession
 
     private void WaitForShare(int member)
     {
+        const long UsualNanoseconds = 8_000;
         _results[member] = default;
-        if (WaitForRequested(member) && CountFragile(member) is > 0 and int fragile)
+        if (WaitForRequested(member) && InterruptShare(member, fragile: true))
         {
-            InterruptFragile(member, asks: fragile <= MostAsked);
+            MonotonicClock.Spin(UsualNanoseconds); // a look that comes too early, and the sleep after it, take longer
             _ = WaitForRequested(member);
         }
     }
 
-    private int CountFragile(int member)
-    {
-        int fragile = 0;
-        for (int i = 0; i < _count; i++)
-        {
-            fragile += _tracees[i].IsFragile && _tracees[i].State == TraceeState.Seized && _tracees[i].Owner == member ? 1 : 0;
-        }
-
-        return fragile;
-    }
-
     /// <summary>
-    /// One that has slept since before the stop has stood still since then, though it is interrupted late. That is asked of all
-    /// before the first is interrupted.
+    /// One that slept until the stop has stood still since before it, though it was interrupted late. To ask costs a look at /proc:
+    /// where they are many, the time of the interrupt stands.
     /// </summary>
-    private void InterruptFragile(int member, bool asks)
+    private void BoundSleepers()
     {
-        const long UsualNanoseconds = 8_000;
-        for (int i = 0; i < _count; i++)
+        const int MostAsked = 32;
+        for (int i = 0; i < StoppedCount && _fragileCount <= MostAsked; i++)
         {
-            ref Tracee tracee = ref _tracees[i];
-            if (asks && tracee.IsFragile && tracee.State == TraceeState.Seized && tracee.Owner == member)
+            if (_tracees[i].IsFragile && _calls.SleptUntilStopped(_tracees[i].Tid))
             {
-                tracee.SleptOn = _calls.SleepsOn(tracee.Tid);
+                _tracees[i].InterruptedAt = StopStartedAt;
             }
         }
-
-        for (int i = 0; i < _count; i++)
-        {
-            ref Tracee tracee = ref _tracees[i];
-            if (tracee.IsFragile && tracee.State == TraceeState.Seized && tracee.Owner == member)
-            {
-                Interrupt(ref tracee);
-                tracee.InterruptedAt = tracee.SleptOn ? StopStartedAt : tracee.InterruptedAt;
-            }
-        }
-
-        MonotonicClock.Spin(UsualNanoseconds); // a look that comes too early, and the sleep after it, take longer
     }
 
     /// <summary>

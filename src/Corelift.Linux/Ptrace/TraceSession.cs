@@ -140,6 +140,7 @@ public sealed partial class TraceSession : IDisposable
         for (int i = 0; i < _count; i++)
         {
             _tracees[i].IsFragile = _calls.WasAsleep(_tracees[i].Tid);
+            _fragileCount += _tracees[i].IsFragile ? 1 : 0;
         }
     }
 
@@ -191,6 +192,7 @@ public sealed partial class TraceSession : IDisposable
     public TraceOutcome ReadRegisters(ThreadRecords records)
     {
         _records = records;
+        BoundSleepers();
         RunStep(TeamStep.Read);
         MeasureSkew();
         return FirstFailure();

@@ -30,9 +30,6 @@ internal struct Tracee
     /// <summary>Whether it slept in a call that a stop may break when it was looked at, shortly before the stop.</summary>
     internal bool IsFragile;
 
-    /// <summary>Whether it had slept all the time since then when it was about to be interrupted.</summary>
-    internal bool SleptOn;
-
     /// <summary>How its seizing went.</summary>
     internal Errno Failure;
     internal PtraceStopKind Kind;

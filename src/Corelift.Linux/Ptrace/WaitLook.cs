@@ -26,7 +26,6 @@ internal sealed class WaitLook : IDisposable
     private readonly ProcfsBuffer _buffer = new();
     private readonly Dictionary<int, Waiting> _waiting = [];
     private readonly TaskClock _clock = new();
-    private readonly Lock _asking = new();
 
     internal WaitLook(ProcessDirectory directory) => _directory = directory;
 
@@ -66,15 +65,6 @@ internal sealed class WaitLook : IDisposable
     internal bool SleptUntilStopped(in Waiting waiting) =>
         (TryReadArrivals(waiting.SchedstatName, out ulong arrivals) && arrivals == waiting.Arrivals + 1)
         || (waiting.Sleeps > 0 && TryReadSched(waiting.SchedName, out _, out ulong sleeps) && sleeps == waiting.Sleeps + 1);
-
-    /// <summary>Whether a task has not come onto a CPU since it was seen asleep. May be asked by several threads.</summary>
-    internal bool SleepsOn(in Waiting waiting)
-    {
-        lock (_asking)
-        {
-            return TryReadArrivals(waiting.SchedstatName, out ulong arrivals) && arrivals == waiting.Arrivals;
-        }
-    }
 
     /// <summary>How often a task has come onto a CPU: the third number of its schedstat.</summary>
     internal bool TryReadArrivals(string name, out ulong arrivals)
