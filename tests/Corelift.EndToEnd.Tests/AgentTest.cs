@@ -1,3 +1,7 @@
+using Corelift.V1;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Net.Client;
+
 namespace Corelift.EndToEnd.Tests;
 
 /// <summary>
@@ -45,6 +49,15 @@ public abstract class AgentTest : IAsyncLifetime
             Scratch.Dispose();
         }
     }
+
+    /// <summary>Stops a target under a lease.</summary>
+    protected static async Task<StopResponse> StopAsync(GrpcChannel channel, LiveProcess target, double seconds, bool resumeOnDisconnect = false) =>
+        await new ControlService.ControlServiceClient(channel).StopAsync(new StopRequest
+        {
+            Ref = new ProcessRef { Pid = (uint)target.Pid, StartTimeTicks = target.StartTime },
+            TimeToLive = Duration.FromTimeSpan(TimeSpan.FromSeconds(seconds)),
+            ResumeOnDisconnect = resumeOnDisconnect,
+        });
 
     /// <summary>A snapshot by the CLI, to <see cref="CorePath"/>.</summary>
     protected Task<SnapshotReport> SnapshotAsync(LiveProcess target, string strategy, string content = "default", params string[] more) =>

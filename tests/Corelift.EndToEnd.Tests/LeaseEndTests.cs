@@ -1,5 +1,4 @@
 using Corelift.V1;
-using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Grpc.Net.Client;
 
@@ -14,7 +13,7 @@ public sealed class LeaseEndTests : AgentTest
         using LiveProcess target = LiveProcess.Start("threads", "--count", "3000");
         using GrpcChannel channel = Agent.Connect();
         ControlService.ControlServiceClient control = new(channel);
-        StopResponse lease = await StopAsync(control, target);
+        StopResponse lease = await StopAsync(channel, target, 20);
         using AsyncServerStreamingCall<GetRegistersResponse> call = control.GetRegisters(new GetRegistersRequest { LeaseId = lease.LeaseId });
         HashSet<uint> tids = [];
         while (await call.ResponseStream.MoveNext(default))
@@ -37,7 +36,7 @@ public sealed class LeaseEndTests : AgentTest
         using LiveProcess target = LiveProcess.Start("canary", "--mib", "256");
         using GrpcChannel channel = Agent.Connect();
         ControlService.ControlServiceClient control = new(channel);
-        StopResponse lease = await StopAsync(control, target);
+        StopResponse lease = await StopAsync(channel, target, 20);
         using AsyncServerStreamingCall<CaptureResponse> call = new SnapshotService.SnapshotServiceClient(channel).Capture(new CaptureRequest { LeaseId = lease.LeaseId });
         Assert.True(await call.ResponseStream.MoveNext(default));
         await control.ResumeAsync(new ResumeRequest { LeaseId = lease.LeaseId });
@@ -53,11 +52,4 @@ public sealed class LeaseEndTests : AgentTest
             "LEASE_NOT_FOUND");
         await target.CheckAsync();
     }
-
-    private static async Task<StopResponse> StopAsync(ControlService.ControlServiceClient control, LiveProcess target) =>
-        await control.StopAsync(new StopRequest
-        {
-            Ref = new ProcessRef { Pid = (uint)target.Pid, StartTimeTicks = target.StartTime },
-            TimeToLive = Duration.FromTimeSpan(TimeSpan.FromSeconds(20)),
-        });
 }

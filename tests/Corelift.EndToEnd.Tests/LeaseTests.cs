@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using Corelift.V1;
-using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Grpc.Net.Client;
 
@@ -15,14 +14,6 @@ public sealed class LeaseTests : AgentTest
 
     private static bool RunsOn(LiveProcess target) =>
         Proc.Tasks(target.Pid).All(tid => Proc.State(target.Pid, tid) is "R" or "S" or "D" && Proc.Status(target.Pid, "TracerPid", tid) == "0");
-
-    private static async Task<StopResponse> StopAsync(GrpcChannel channel, LiveProcess target, double seconds, bool resumeOnDisconnect = false) =>
-        await new ControlService.ControlServiceClient(channel).StopAsync(new StopRequest
-        {
-            Ref = new ProcessRef { Pid = (uint)target.Pid, StartTimeTicks = target.StartTime },
-            TimeToLive = Duration.FromTimeSpan(TimeSpan.FromSeconds(seconds)),
-            ResumeOnDisconnect = resumeOnDisconnect,
-        });
 
     [Fact]
     public async Task A_stopped_target_is_held_until_its_resume()
