@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using Corelift.Linux.Interop;
+using Corelift.Linux.Ptrace;
 using Corelift.Linux.Scheduling;
 
 namespace Corelift.Linux.Tests;
@@ -19,6 +20,8 @@ public sealed class AbiTests
         ("offsetof(struct statx, stx_uid)", Offset<StatxInfo>(nameof(StatxInfo.Uid))),
         ("offsetof(struct statx, stx_gid)", Offset<StatxInfo>(nameof(StatxInfo.Gid))),
         ("offsetof(struct statx, stx_mode)", Offset<StatxInfo>(nameof(StatxInfo.Mode))),
+        ("offsetof(struct statx, stx_nlink)", Offset<StatxInfo>(nameof(StatxInfo.LinkCount))),
+        ("STATX_NLINK", StatxInfo.LinkCountMask),
         ("STATX_UID", StatxInfo.UidMask),
         ("STATX_TYPE", StatxInfo.TypeMask),
         ("-AT_FDCWD", -StatxInfo.CurrentDirectory),
@@ -61,6 +64,9 @@ public sealed class AbiTests
         ("SYS_futex", SyscallNumber.Futex), ("SYS_getpriority", SyscallNumber.Getpriority),
         ("SYS_sched_setaffinity", SyscallNumber.SchedSetaffinity), ("SYS_sched_getaffinity", SyscallNumber.SchedGetaffinity),
         ("SYS_sched_setattr", SyscallNumber.SchedSetattr), ("SYS_sched_getattr", SyscallNumber.SchedGetattr),
+        ("sizeof(struct sigaction)", (ulong)Marshal.SizeOf<SignalAction>()),
+        ("offsetof(struct sigaction, sa_flags)", Offset<SignalAction>(nameof(SignalAction.Flags))),
+        ("SIGURG", TracerSleep.Urgent), ("SYS_tgkill", SyscallNumber.Tgkill), ("SYS_gettid", SyscallNumber.Gettid),
         ("sizeof(struct rusage) / sizeof(long)", 18), ("offsetof(struct rusage, ru_nvcsw) / sizeof(long)", 16),
         ("SYS_close_range", 436),
         ("EPERM", (ulong)Errno.NotPermitted), ("ENOENT", (ulong)Errno.NoSuchFile), ("ESRCH", (ulong)Errno.NoSuchTask),
@@ -82,7 +88,7 @@ public sealed class AbiTests
     public async Task The_c_compiler_agrees()
     {
         var source = new StringBuilder(
-            "#define _GNU_SOURCE\n#include <dirent.h>\n#include <errno.h>\n#include <fcntl.h>\n#include <stddef.h>\n#include <linux/sched.h>\n#include <linux/sched/types.h>\n#include <linux/userfaultfd.h>\n"
+            "#define _GNU_SOURCE\n#include <dirent.h>\n#include <errno.h>\n#include <fcntl.h>\n#include <stddef.h>\n#include <linux/sched.h>\n#include <linux/sched/types.h>\n#include <linux/userfaultfd.h>\n#include <signal.h>\n"
             + "#include <sys/ioctl.h>\n#include <sys/resource.h>\n#include <sys/stat.h>\n#include <sys/syscall.h>\n");
         foreach ((string c, ulong value) in s_facts)
         {

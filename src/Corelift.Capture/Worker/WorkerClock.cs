@@ -72,6 +72,7 @@ internal sealed class WorkerClock
                 SelfControl.ExitNow(Overran);
             }
 
+            TracerSleep.WakeOverdue(now);
             Volatile.Read(ref _session)?.ReapForExec(now);
             if (!IsAgentGone && (_agent.IsPeerGone || _supervisor.IsPeerGone))
             {

@@ -26,6 +26,7 @@ internal static class SyscallNumber
     internal const int RtSigtimedwait = 128;// rt_sigtimedwait
     internal const int Getpriority = 140;   // getpriority
     internal const int Prctl = 157;         // prctl
+    internal const int Gettid = 186;        // gettid
     internal const int Futex = 202;         // futex
     internal const int SchedSetaffinity = 203; // sched_setaffinity
     internal const int SchedGetaffinity = 204; // sched_getaffinity
@@ -33,6 +34,7 @@ internal static class SyscallNumber
     internal const int Semtimedop = 220;    // semtimedop
     internal const int ExitGroup = 231;     // exit_group
     internal const int EpollWait = 232;     // epoll_wait
+    internal const int Tgkill = 234;        // tgkill
     internal const int IoprioSet = 251;     // ioprio_set
     internal const int OpenAt = 257;        // openat
     internal const int Pselect6 = 270;      // pselect6
@@ -68,6 +70,16 @@ internal unsafe struct IoVec
 {
     internal void* Base;
     internal nuint Length;
+}
+
+/// <summary>struct sigaction of the C library (sigaction(2)); not the kernel's, whose mask is shorter.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct SignalAction
+{
+    internal nint Handler;
+    internal fixed ulong Mask[16];
+    internal int Flags;
+    internal nint Restorer;
 }
 
 /// <summary>struct timespec (clock_gettime(2)).</summary>

@@ -46,6 +46,7 @@ internal struct ResourceLimit
 internal struct StatxInfo
 {
     internal const uint TypeMask = 0x1; // STATX_TYPE
+    internal const uint LinkCountMask = 0x4; // STATX_NLINK
     internal const uint UidMask = 0x8; // STATX_UID
     internal const int CurrentDirectory = -100; // AT_FDCWD
     internal const int NoFollow = 0x100; // AT_SYMLINK_NOFOLLOW
@@ -56,6 +57,9 @@ internal struct StatxInfo
 
     [FieldOffset(0)]
     internal uint Mask;
+
+    [FieldOffset(16)]
+    internal uint LinkCount;
 
     [FieldOffset(20)]
     internal uint Uid;

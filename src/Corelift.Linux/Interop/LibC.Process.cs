@@ -8,6 +8,16 @@ internal static unsafe partial class LibC
     [LibraryImport(Library, EntryPoint = "kill", SetLastError = true)]
     internal static partial int Kill(int pid, int signal);
 
+    /// <summary>tgkill(2).</summary>
+    internal static int Tgkill(int pid, int tid, int signal) => (int)Syscall3(SyscallNumber.Tgkill, pid, tid, signal);
+
+    /// <summary>gettid(2).</summary>
+    internal static int Gettid() => (int)Syscall3(SyscallNumber.Gettid, 0, 0, 0);
+
+    /// <summary>sigaction(2).</summary>
+    [LibraryImport(Library, EntryPoint = "sigaction", SetLastError = true)]
+    internal static partial int Sigaction(int signal, SignalAction* action, SignalAction* before);
+
     /// <summary>_exit(2): ends the process at once; nothing is flushed, no handler runs.</summary>
     [LibraryImport(Library, EntryPoint = "_exit")]
     internal static partial void ExitNow(int status);

@@ -74,7 +74,14 @@ public sealed unsafe class MessageSocket : IDisposable
                 header.ControlLength = (nuint)((length + 7) & ~7);
             }
 
-            if (LibC.Sendmsg((int)_handle.DangerousGetHandle(), &header, NoSignal | flags) >= 0)
+            nint sent;
+            do
+            {
+                sent = LibC.Sendmsg((int)_handle.DangerousGetHandle(), &header, NoSignal | flags);
+            }
+            while (sent < 0 && Marshal.GetLastPInvokeError() == (int)Errno.Interrupted);
+
+            if (sent >= 0)
             {
                 return true;
             }

@@ -168,6 +168,19 @@ public sealed partial class ProcessDirectory : IDisposable
         }
     }
 
+    /// <summary>
+    /// Number of tasks, exited ones that nobody has reaped included: the link count of <c>task</c> without the two of any directory
+    /// (fs/proc/base.c, proc_task_getattr). The kernel need not print a status for it.
+    /// </summary>
+    /// <exception cref="SyscallException">ENOENT or ESRCH where the process has gone.</exception>
+    public unsafe int ReadThreadCount()
+    {
+        StatxInfo info;
+        return LibC.Statx(_directory, "task", 0, StatxInfo.LinkCountMask, &info) != 0
+            ? throw SyscallException.FromLastError("statx", Tid)
+            : (int)info.LinkCount - 2;
+    }
+
     /// <summary>Reads who owns a file below the directory.</summary>
     /// <remarks>The owner of a file such as <c>status</c> is root where the process is not dumpable (proc(5)).</remarks>
     /// <exception cref="SyscallException">The task has gone.</exception>

@@ -162,7 +162,7 @@ public sealed class ProcessImage
             }
             else
             {
-                MonotonicClock.RelaxSince(started);
+                TracerSleep.UntilReport(Tid, started);
             }
         }
 

@@ -12,6 +12,8 @@ internal static unsafe class PtraceCalls
 {
     internal const int WaitAny = 0x40000000;        // __WALL
     internal const int WaitNoHang = 1;              // WNOHANG
+    private const int ByPid = 1;                    // P_PID
+    private const int Look = 0x01000000 | 4 | 2;    // WNOWAIT | WEXITED | WSTOPPED
 
     /// <summary>PTRACE_SEIZE: the tracer relation without a stop.</summary>
     internal static Errno Seize(int tid, PtraceOptions options) => Call(PtraceRequest.Seize, tid, 0, (nint)(int)options);
@@ -151,8 +153,6 @@ internal static unsafe class PtraceCalls
     /// <returns>Whether the task changed state.</returns>
     internal static bool TryWait(int tid, out PtraceStop stop, out Errno errno)
     {
-        const int ByPid = 1;                        // P_PID
-        const int Look = 0x01000000 | 4 | 2;        // WNOWAIT | WEXITED | WSTOPPED
         const int Trapped = 4;                      // CLD_TRAPPED
         int* information = stackalloc int[32];      // siginfo_t
         new Span<int>(information, 32).Clear();
@@ -179,6 +179,13 @@ internal static unsafe class PtraceCalls
         errno = waited < 0 ? (Errno)Marshal.GetLastPInvokeError() : Errno.None;
         stop = waited > 0 ? PtraceStop.Decode(status) : default;
         return waited > 0;
+    }
+
+    /// <summary>Sleeps until <see cref="TryWait"/> has something to say of a task, or a signal handler ran. Changes nothing.</summary>
+    internal static void AwaitReport(int tid)
+    {
+        int* information = stackalloc int[32];      // siginfo_t
+        _ = LibC.Waitid(ByPid, tid, information, Look | WaitAny);
     }
 
     private static Errno Call(PtraceRequest request, int tid, nint address, nint data) =>

@@ -32,7 +32,7 @@ internal static class RemoteWait
     internal static PtraceStop For(int tid, long deadline)
     {
         long started = MonotonicClock.Nanoseconds;
-        for (int attempts = 0; ; attempts++)
+        while (true)
         {
             if (PtraceCalls.TryWait(tid, out PtraceStop stop, out Errno errno))
             {
@@ -45,10 +45,7 @@ internal static class RemoteWait
                 throw new RemoteCallException("wait4", tid, Errno.TimedOut);
             }
 
-            if (attempts > 8)
-            {
-                MonotonicClock.RelaxSince(started);
-            }
+            TracerSleep.UntilReport(tid, started);
         }
     }
 }

@@ -125,7 +125,7 @@ public sealed partial class TraceSession
     {
         try
         {
-            return _directory.ReadStatus(_buffer).ThreadCount;
+            return _directory.ReadThreadCount();
         }
         catch (SyscallException failure) when (failure.IsTaskGone)
         {

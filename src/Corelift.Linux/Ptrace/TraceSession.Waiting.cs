@@ -19,12 +19,10 @@ public sealed partial class TraceSession
 
     private void WaitForShare(int member)
     {
-        const long UsualNanoseconds = 8_000;
         _results[member] = default;
-        if (WaitForRequested(member) && InterruptShare(member, fragile: true))
+        if (WaitForRequested(member, lastFirst: true) && InterruptShare(member, fragile: true))
         {
-            MonotonicClock.Spin(UsualNanoseconds); // a look that comes too early, and the sleep after it, take longer
-            _ = WaitForRequested(member);
+            _ = WaitForRequested(member, lastFirst: false); // each is looked at as soon as it has stopped
         }
     }
 
@@ -45,14 +43,18 @@ public sealed partial class TraceSession
     }
 
     /// <summary>
-    /// Waits for one task after the other, sleeping where one has not stopped: the tracer is SCHED_FIFO, so a task that waits
-    /// for its CPU stops only while it sleeps. Asking all of them again each time took up to 0.9 s for 10,000 (measured). One
-    /// that does not come is left for the next pass, since what it waits for may be the end of another that we must take.
+    /// Waits for one task after the other, asleep where one has not stopped: the tracer is SCHED_FIFO, so a task that waits
+    /// for its CPU stops only while it sleeps. One that does not come is left for the next pass, since what it waits for may be the
+    /// end of another that we must take.
     /// </summary>
+    /// <param name="member">Whose tasks.</param>
+    /// <param name="lastFirst">
+    /// Whether to begin with the one interrupted last: when it has stopped, most of the others have, too, and the tracer did not
+    /// take the CPU from them once for each.
+    /// </param>
     /// <returns>Whether all have stopped or gone; where not, the member's result says why.</returns>
-    private bool WaitForRequested(int member)
+    private bool WaitForRequested(int member, bool lastFirst)
     {
-        const long NanosecondsPerStop = 2_000;
         const long Patience = 2_000_000;
         long movedAt = MonotonicClock.Nanoseconds;
         int pending = CountPending(member);
@@ -60,7 +62,7 @@ public sealed partial class TraceSession
         {
             for (int i = 0; i < _count; i++)
             {
-                ref Tracee tracee = ref _tracees[i];
+                ref Tracee tracee = ref _tracees[lastFirst ? _count - 1 - i : i];
                 bool isLeft = tracee.State == TraceeState.StopRequested && tracee.Owner == member;
                 while (isLeft)
                 {
@@ -84,8 +86,7 @@ public sealed partial class TraceSession
                     isLeft = MonotonicClock.Nanoseconds - movedAt < Patience;
                     if (isLeft)
                     {
-                        long waited = (MonotonicClock.Nanoseconds - movedAt) / 16; // see MonotonicClock.RelaxSince
-                        MonotonicClock.Relax(Math.Clamp(Math.Max(pending * NanosecondsPerStop, waited), ShortestRelaxNanoseconds, LongestRelaxNanoseconds));
+                        TracerSleep.UntilReport(tracee.Tid, movedAt);
                     }
                 }
             }

@@ -74,12 +74,30 @@ public sealed class LiveProcfsTests
             Assert.All(lines.Zip(maps), pair => Assert.StartsWith(
                 string.Create(CultureInfo.InvariantCulture, $"{pair.Second.Start.Value:x8}-{pair.Second.End.Value:x8} "), pair.First, StringComparison.Ordinal));
             Assert.Equal([sleeper.Id], directory.ListTasks());
+            Assert.Equal(1, directory.ReadThreadCount());
             Assert.Equal("sleep\060\0"u8.ToArray(), directory.ReadFile("cmdline"));
         }
         finally
         {
             sleeper.Kill();
         }
+    }
+
+    [Fact]
+    public void Tasks_are_counted_as_status_counts_them()
+    {
+        using ProcessDirectory self = ProcessDirectory.OpenSelf();
+        int before, counted, after;
+        do
+        {
+            before = self.ReadStatus().ThreadCount;
+            counted = self.ReadThreadCount();
+            after = self.ReadStatus().ThreadCount;
+        }
+        while (before != after); // others may begin or end threads
+
+        Assert.True(before > 1);
+        Assert.Equal(before, counted);
     }
 
     [Fact]
@@ -91,6 +109,7 @@ public sealed class LiveProcfsTests
         await sleeper.WaitForExitAsync();
         Assert.True(Assert.Throws<SyscallException>(() => directory.ReadStat()).IsTaskGone);
         Assert.True(Assert.Throws<SyscallException>(() => directory.ListTasks()).IsTaskGone);
+        Assert.True(Assert.Throws<SyscallException>(() => directory.ReadThreadCount()).IsTaskGone);
         Assert.True(Assert.Throws<SyscallException>(() => ProcessDirectory.Open(sleeper.Id)).IsTaskGone);
     }
 
