@@ -15,8 +15,9 @@ internal sealed class RunningTasks(ProcessDirectory directory)
     private const long LongestNanoseconds = 20_000_000;
     private const int StateIsWithin = 96; // "4194304 (" and a name of at most 63 bytes before it
 
-    /// <summary>Puts tasks in state R before the others, and keeps the order otherwise.</summary>
-    internal void MoveToFront(List<int> tids)
+    /// <summary>Puts tasks in state R before the others.</summary>
+    /// <returns>How many they are.</returns>
+    internal int MoveToFront(List<int> tids)
     {
         long deadline = MonotonicClock.Nanoseconds + LongestNanoseconds;
         int front = 0;
@@ -28,6 +29,8 @@ internal sealed class RunningTasks(ProcessDirectory directory)
                 front++;
             }
         }
+
+        return front;
     }
 
     private bool IsRunning(int tid)

@@ -34,7 +34,7 @@ public sealed partial class TraceSession
 
         if (mode == SeizeMode.RunningFirst)
         {
-            new RunningTasks(_directory).MoveToFront(tids);
+            _runningCount = new RunningTasks(_directory).MoveToFront(tids);
             RaisePriority();
         }
 

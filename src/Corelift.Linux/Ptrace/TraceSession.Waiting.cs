@@ -10,6 +10,7 @@ namespace Corelift.Linux.Ptrace;
 public sealed partial class TraceSession
 {
     private int _fragileCount;
+    private int _runningCount; // at the front: they were seized first
 
     private TraceOutcome WaitForStops()
     {
@@ -49,20 +50,23 @@ public sealed partial class TraceSession
     /// </summary>
     /// <param name="member">Whose tasks.</param>
     /// <param name="lastFirst">
-    /// Whether to begin with the one interrupted last: when it has stopped, most of the others have, too, and the tracer did not
-    /// take the CPU from them once for each.
+    /// Whether to go on with the one interrupted last, after those that ran, whose stops make the skew, and others at the front that
+    /// have stopped already: when that has stopped, most of the others have, too, and the tracer did not take the CPU from them once
+    /// for each.
     /// </param>
     /// <returns>Whether all have stopped or gone; where not, the member's result says why.</returns>
     private bool WaitForRequested(int member, bool lastFirst)
     {
         const long Patience = 2_000_000;
+        const int MostInOrder = 32;
         long movedAt = MonotonicClock.Nanoseconds;
         int pending = CountPending(member);
         while (pending > 0)
         {
-            for (int i = 0; i < _count; i++)
+            bool turned = false;
+            for (int first = 0, last = _count - 1; first <= last;)
             {
-                ref Tracee tracee = ref _tracees[lastFirst ? _count - 1 - i : i];
+                ref Tracee tracee = ref _tracees[turned ? last-- : first++];
                 bool isLeft = tracee.State == TraceeState.StopRequested && tracee.Owner == member;
                 while (isLeft)
                 {
@@ -81,6 +85,13 @@ public sealed partial class TraceSession
                     if (_results[member].Outcome != TraceOutcome.Done)
                     {
                         return false;
+                    }
+
+                    if (lastFirst && !turned && first > Math.Min(_runningCount, MostInOrder))
+                    {
+                        turned = true;
+                        first--; // its turn comes last
+                        break;
                     }
 
                     isLeft = MonotonicClock.Nanoseconds - movedAt < Patience;
