@@ -54,15 +54,23 @@ internal sealed class InterruptedCalls : IDisposable
 
     /// <summary>
     /// As <see cref="Prepare"/>, before anybody has asked why the task stopped, and with the two requests that it takes: each one
-    /// more before it is a moment in which our death leaves the call with EINTR. Does nothing while the task has not stopped.
+    /// more before it is a moment in which our death leaves the call with EINTR.
     /// </summary>
-    internal static void PrepareEarly(ref Tracee tracee)
+    /// <returns>Whether the task has stopped.</returns>
+    internal static bool TryPrepareEarly(ref Tracee tracee)
     {
-        if (PtraceCalls.GetRegisters(tracee.Tid, out UserRegs registers) == Errno.None && InterruptedCall.IsBroken(registers))
+        if (PtraceCalls.GetRegisters(tracee.Tid, out UserRegs registers) != Errno.None)
+        {
+            return false;
+        }
+
+        if (InterruptedCall.IsBroken(registers))
         {
             tracee.MakesCallAgain = PtraceCalls.SetRegisters(tracee.Tid, InterruptedCall.Again(registers)) == Errno.None;
             tracee.Registers = registers;
         }
+
+        return true;
     }
 
     /// <summary>

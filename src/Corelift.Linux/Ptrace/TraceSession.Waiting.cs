@@ -9,6 +9,8 @@ namespace Corelift.Linux.Ptrace;
 /// </content>
 public sealed partial class TraceSession
 {
+    private const long Patience = 2_000_000;
+
     private int _fragileCount;
     private int _runningCount; // at the front: they were seized first
 
@@ -21,9 +23,33 @@ public sealed partial class TraceSession
     private void WaitForShare(int member)
     {
         _results[member] = default;
-        if (WaitForRequested(member, lastFirst: true) && InterruptShare(member, fragile: true))
+        if (WaitForRequested(member) && InterruptShare(member, fragile: true))
         {
-            _ = WaitForRequested(member, lastFirst: false); // each is looked at as soon as it has stopped
+            PrepareFragile(member);
+            _ = WaitForRequested(member);
+        }
+    }
+
+    /// <summary>
+    /// Nothing else is done before all of them stand so that they make their calls again. One that does not stop at once, or has
+    /// gone, is left to the wait that follows.
+    /// </summary>
+    private void PrepareFragile(int member)
+    {
+        long waitsUntil = MonotonicClock.Nanoseconds + Patience;
+        for (int i = 0; i < _count; i++)
+        {
+            ref Tracee tracee = ref _tracees[i];
+            if (tracee is not { State: TraceeState.StopRequested, IsFragile: true } || tracee.Owner != member)
+            {
+                continue;
+            }
+
+            if (!InterruptedCalls.TryPrepareEarly(ref tracee) && MonotonicClock.Nanoseconds < waitsUntil)
+            {
+                TracerSleep.UntilReport(tracee.Tid, tracee.InterruptedAt);
+                _ = InterruptedCalls.TryPrepareEarly(ref tracee);
+            }
         }
     }
 
@@ -45,19 +71,14 @@ public sealed partial class TraceSession
 
     /// <summary>
     /// Waits for one task after the other, asleep where one has not stopped: the tracer is SCHED_FIFO, so a task that waits
-    /// for its CPU stops only while it sleeps. One that does not come is left for the next pass, since what it waits for may be the
-    /// end of another that we must take.
+    /// for its CPU stops only while it sleeps. After those that ran, whose stops make the skew, and others at the front that have
+    /// stopped already, it goes on with the one interrupted last: when that has stopped, most of the others have, too, and the
+    /// tracer did not take the CPU from them once for each. One that does not come is left for the next pass, since what it waits
+    /// for may be the end of another that we must take.
     /// </summary>
-    /// <param name="member">Whose tasks.</param>
-    /// <param name="lastFirst">
-    /// Whether to go on with the one interrupted last, after those that ran, whose stops make the skew, and others at the front that
-    /// have stopped already: when that has stopped, most of the others have, too, and the tracer did not take the CPU from them once
-    /// for each.
-    /// </param>
     /// <returns>Whether all have stopped or gone; where not, the member's result says why.</returns>
-    private bool WaitForRequested(int member, bool lastFirst)
+    private bool WaitForRequested(int member)
     {
-        const long Patience = 2_000_000;
         const int MostInOrder = 32;
         long movedAt = MonotonicClock.Nanoseconds;
         int pending = CountPending(member);
@@ -87,7 +108,7 @@ public sealed partial class TraceSession
                         return false;
                     }
 
-                    if (lastFirst && !turned && first > Math.Min(_runningCount, MostInOrder))
+                    if (!turned && first > Math.Min(_runningCount, MostInOrder))
                     {
                         turned = true;
                         first--; // its turn comes last
@@ -125,11 +146,6 @@ public sealed partial class TraceSession
     private bool TryTakeStop(ref Tracee tracee, out bool execed)
     {
         execed = false;
-        if (tracee.IsFragile && !tracee.MakesCallAgain)
-        {
-            InterruptedCalls.PrepareEarly(ref tracee);
-        }
-
         if (!PtraceCalls.TryWait(tracee.Tid, out PtraceStop stop, out Errno errno))
         {
             if (errno == Errno.NoChild)
