@@ -6,7 +6,8 @@ namespace Corelift.Capture.Worker;
 /// <summary>
 /// The worker's own enforcement of its stop budget, on a thread beside the tracer: past the deadline and a grace it ends the
 /// process, and the kernel lets every task of the target run. It does the same soon after the front end or the supervisor has
-/// gone. Both are told of each deadline, and enforce it from outside.
+/// gone. Both are told of each deadline, and enforce it from outside. Tracer threads that wait for a stop are woken by it, to look
+/// at their own deadline.
 /// </summary>
 internal sealed class WorkerClock
 {
@@ -64,7 +65,6 @@ internal sealed class WorkerClock
         long agentGoneAt = 0;
         while (true)
         {
-            MonotonicClock.Relax(TickNanoseconds);
             long now = MonotonicClock.Nanoseconds;
             long deadline = Volatile.Read(ref _deadline);
             if (deadline != long.MaxValue && now - deadline > GraceNanoseconds)
@@ -85,6 +85,8 @@ internal sealed class WorkerClock
             {
                 SelfControl.ExitNow(AgentHasGone);
             }
+
+            MonotonicClock.Relax(TickNanoseconds);
         }
     }
 }
