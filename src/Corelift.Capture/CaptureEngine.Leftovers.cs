@@ -24,7 +24,7 @@ public sealed partial class CaptureEngine
         }
     }
 
-    private static string IsLeft(ProcessRef target, string reason) => $"an image of process {target.Pid} is left: {reason}";
+    private static string IsLeft(ProcessRef target, string reason) => $"something of ours is left in process {target.Pid}: {reason}";
 
     /// <summary>Nobody captures it meanwhile: that capture would meet our tracer, and its note would be forgotten here.</summary>
     private async Task<string> CleanUpAsync(ProcessRef target)

@@ -115,7 +115,8 @@ internal sealed class ImageJournal
 
     /// <summary>
     /// Whether a thread of a target is in a call that it was made to make: it has the mask of such calls until it returns from
-    /// them through its frame. One that is job-stopped stays there until somebody puts it back.
+    /// them through its frame. One that is job-stopped stays there until somebody puts it back. One that is traced is still held by
+    /// the lost worker: a process closes its sockets, which is how we hear of its end, before it lets its tracees go.
     /// </summary>
     private static bool IsInCall(ProcessRef target)
     {
@@ -136,7 +137,7 @@ internal sealed class ImageJournal
         try
         {
             TaskStatus status = directory.ReadTaskStatus(tid, buffer);
-            return status.BlockedSignals == RemoteCaller.BlockedInCalls && status.State is not ('T' or 't' or 'Z' or 'X');
+            return status.BlockedSignals == RemoteCaller.BlockedInCalls && status.State is not ('T' or 'Z' or 'X');
         }
         catch (SyscallException)
         {

@@ -17,34 +17,29 @@ internal static class ReapTask
 {
     private const long Patience = 1_000_000_000;
     private const int Attempts = 5;
+    private const long BetweenAttempts = 20_000_000;
 
     internal static void Run(WorkerRequest request, WorkerReplies replies, WorkerClock clock)
     {
         var target = new ProcessRef(request.Pid, request.StartTimeTicks);
-        if (IsJobStopped(target))
-        {
-            try
-            {
-                TakeBackThreads(target, clock);
-            }
-            catch (Exception failure) when (IsGone(failure))
-            {
-                // It ended meanwhile, and nothing of ours is in it any more.
-            }
-        }
+        string reason = IsJobStopped(target) ? TakeBackThreads(target, clock) : string.Empty;
 
         // A front end may have been taken over: the target's own children are not for it to reap.
         bool isThere = ImageJournal.IsDeadImage(target, request.ImagePid);
-        replies.Released(0, isThere ? Reap(request.Pid, request.StartTimeTicks, request.ImagePid, clock) : string.Empty);
+        replies.Released(0, isThere ? Reap(request.Pid, request.StartTimeTicks, request.ImagePid, clock) : reason);
     }
 
-    /// <summary>Whether a target is job-stopped; false for one that has gone.</summary>
+    /// <summary>
+    /// Whether a target is job-stopped; false for one that has gone. Any of its threads tells: others may still be held by the
+    /// worker that was lost.
+    /// </summary>
     internal static bool IsJobStopped(ProcessRef target)
     {
         try
         {
             using ProcessDirectory directory = TargetFacts.Open(target);
-            return directory.ReadStat().State == 'T';
+            using var buffer = new ProcfsBuffer();
+            return directory.ListTasks().Exists(tid => IsJobStopped(directory, tid, buffer));
         }
         catch (Exception failure) when (failure is CaptureException or SyscallException)
         {
@@ -52,8 +47,43 @@ internal static class ReapTask
         }
     }
 
+    private static bool IsJobStopped(ProcessDirectory directory, int tid, ProcfsBuffer buffer)
+    {
+        try
+        {
+            return directory.ReadTaskStat(tid, buffer).State == 'T';
+        }
+        catch (SyscallException)
+        {
+            return false; // gone meanwhile
+        }
+    }
+
+    /// <returns>Empty, or why it is not done.</returns>
+    private static string TakeBackThreads(ProcessRef target, WorkerClock clock)
+    {
+        for (int attempt = 0; attempt < Attempts; attempt++)
+        {
+            try
+            {
+                if (TryTakeBackThreads(target, clock))
+                {
+                    return string.Empty;
+                }
+            }
+            catch (Exception failure) when (IsGone(failure))
+            {
+                return string.Empty; // it ended meanwhile, and nothing of ours is in it any more
+            }
+
+            MonotonicClock.Relax(BetweenAttempts);
+        }
+
+        return "its threads could not be stopped to be put back";
+    }
+
     /// <summary>All threads stand still before and after; only one that a lost worker left in a call is changed.</summary>
-    private static void TakeBackThreads(ProcessRef target, WorkerClock clock)
+    private static bool TryTakeBackThreads(ProcessRef target, WorkerClock clock)
     {
         using ProcessDirectory directory = TargetFacts.Open(target);
         int threads = TargetFacts.CountThreads(directory);
@@ -64,13 +94,16 @@ internal static class ReapTask
         clock.StopBegins(deadline);
         try
         {
-            if (session.SeizeAll(deadline) == TraceOutcome.Done
+            bool isStopped = session.SeizeAll(deadline) == TraceOutcome.Done
                 && session.StopAll(deadline) == TraceOutcome.Done
                 && session.StoppedCount <= room
-                && session.ReadRegisters(new ThreadRecords(buffer, 0, ThreadRecords.Stride())) == TraceOutcome.Done)
+                && session.ReadRegisters(new ThreadRecords(buffer, 0, ThreadRecords.Stride())) == TraceOutcome.Done;
+            if (isStopped)
             {
                 session.TakeBackFromFrames();
             }
+
+            return isStopped;
         }
         finally
         {
@@ -105,7 +138,7 @@ internal static class ReapTask
                 return reason;
             }
 
-            MonotonicClock.Relax(20_000_000);
+            MonotonicClock.Relax(BetweenAttempts);
         }
 
         return reason;
