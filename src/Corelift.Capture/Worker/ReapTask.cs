@@ -25,8 +25,10 @@ internal static class ReapTask
         string reason = IsJobStopped(target) ? TakeBackThreads(target, clock) : string.Empty;
 
         // A front end may have been taken over: the target's own children are not for it to reap.
-        bool isThere = ImageJournal.IsDeadImage(target, request.ImagePid);
-        replies.Released(0, isThere ? Reap(request.Pid, request.StartTimeTicks, request.ImagePid, clock) : reason);
+        string left = ImageJournal.IsDeadImage(target, request.ImagePid)
+            ? Reap(request.Pid, request.StartTimeTicks, request.ImagePid, clock)
+            : string.Empty;
+        replies.Released(0, left.Length > 0 ? left : reason);
     }
 
     /// <summary>

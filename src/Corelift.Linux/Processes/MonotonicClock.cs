@@ -32,16 +32,4 @@ public static unsafe class MonotonicClock
         var time = new TimeSpec { Seconds = nanoseconds / 1_000_000_000, Nanoseconds = nanoseconds % 1_000_000_000 };
         _ = LibC.ClockNanosleep(Monotonic, 0, &time, null);
     }
-
-    /// <summary>
-    /// Waits this long on the CPU; a few microseconds, where giving it away takes longer than what is waited for. Without a system
-    /// call: the first Thread.SpinWait would make one, to have its own speed measured.
-    /// </summary>
-    public static void Spin(long nanoseconds)
-    {
-        for (long until = Nanoseconds + nanoseconds; Nanoseconds < until;)
-        {
-            // The look at the clock is all that there is to do.
-        }
-    }
 }
