@@ -136,6 +136,35 @@ internal sealed class TargetFacts
     /// <exception cref="CaptureException">It has just ended.</exception>
     internal static int CountThreads(ProcessDirectory directory) => WhileThere(directory, () => directory.ReadStatus().ThreadCount);
 
+    /// <summary>
+    /// Whether one of a target's tasks is so, whoever traces it: a lost worker may still hold some. False for one that has gone.
+    /// </summary>
+    internal static bool AnyTask(ProcessRef target, Predicate<TaskStatus> isSo)
+    {
+        try
+        {
+            using ProcessDirectory directory = Open(target, mayBeTraced: true);
+            using var buffer = new ProcfsBuffer();
+            return directory.ListTasks().Exists(tid => IsSo(directory, tid, buffer, isSo));
+        }
+        catch (Exception failure) when (failure is CaptureException or SyscallException)
+        {
+            return false;
+        }
+    }
+
+    private static bool IsSo(ProcessDirectory directory, int tid, ProcfsBuffer buffer, Predicate<TaskStatus> isSo)
+    {
+        try
+        {
+            return isSo(directory.ReadTaskStatus(tid, buffer));
+        }
+        catch (SyscallException)
+        {
+            return false; // gone meanwhile
+        }
+    }
+
     private static T WhileThere<T>(ProcessDirectory directory, Func<T> read)
     {
         try

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Corelift.Capture.Planning;
 using Corelift.Linux;
 using Corelift.Linux.Procfs;
 using Corelift.Linux.Ptrace;
@@ -118,32 +119,8 @@ internal sealed class ImageJournal
     /// them through its frame. One that is job-stopped stays there until somebody puts it back. One that is traced is still held by
     /// the lost worker: a process closes its sockets, which is how we hear of its end, before it lets its tracees go.
     /// </summary>
-    private static bool IsInCall(ProcessRef target)
-    {
-        try
-        {
-            using ProcessDirectory directory = ProcessDirectory.Open(target.Pid);
-            using var buffer = new ProcfsBuffer();
-            return directory.ListTasks().Exists(tid => IsInCall(directory, tid, buffer));
-        }
-        catch (SyscallException)
-        {
-            return false; // gone
-        }
-    }
-
-    private static bool IsInCall(ProcessDirectory directory, int tid, ProcfsBuffer buffer)
-    {
-        try
-        {
-            TaskStatus status = directory.ReadTaskStatus(tid, buffer);
-            return status.BlockedSignals == RemoteCaller.BlockedInCalls && status.State is not ('T' or 'Z' or 'X');
-        }
-        catch (SyscallException)
-        {
-            return false; // gone meanwhile
-        }
-    }
+    private static bool IsInCall(ProcessRef target) => TargetFacts.AnyTask(
+        target, status => status.BlockedSignals == RemoteCaller.BlockedInCalls && status.State is not ('T' or 'Z' or 'X'));
 
     private string PathOf(ProcessRef target) =>
         Path.Combine(_directory!, string.Create(CultureInfo.InvariantCulture, $"{target.Pid}-{target.StartTimeTicks}{Suffix}"));

@@ -31,35 +31,8 @@ internal static class ReapTask
         replies.Released(0, left.Length > 0 ? left : reason);
     }
 
-    /// <summary>
-    /// Whether a target is job-stopped; false for one that has gone. Any of its threads tells: others may still be held by the
-    /// worker that was lost.
-    /// </summary>
-    internal static bool IsJobStopped(ProcessRef target)
-    {
-        try
-        {
-            using ProcessDirectory directory = TargetFacts.Open(target);
-            using var buffer = new ProcfsBuffer();
-            return directory.ListTasks().Exists(tid => IsJobStopped(directory, tid, buffer));
-        }
-        catch (Exception failure) when (failure is CaptureException or SyscallException)
-        {
-            return false;
-        }
-    }
-
-    private static bool IsJobStopped(ProcessDirectory directory, int tid, ProcfsBuffer buffer)
-    {
-        try
-        {
-            return directory.ReadTaskStat(tid, buffer).State == 'T';
-        }
-        catch (SyscallException)
-        {
-            return false; // gone meanwhile
-        }
-    }
+    /// <summary>Whether a target is job-stopped: any of its threads tells. False for one that has gone.</summary>
+    internal static bool IsJobStopped(ProcessRef target) => TargetFacts.AnyTask(target, status => status.State == 'T');
 
     /// <returns>Empty, or why it is not done.</returns>
     private static string TakeBackThreads(ProcessRef target, WorkerClock clock)
@@ -87,7 +60,7 @@ internal static class ReapTask
     /// <summary>All threads stand still before and after; only one that a lost worker left in a call is changed.</summary>
     private static bool TryTakeBackThreads(ProcessRef target, WorkerClock clock)
     {
-        using ProcessDirectory directory = TargetFacts.Open(target);
+        using ProcessDirectory directory = TargetFacts.Open(target, mayBeTraced: true); // then it is tried again
         int threads = TargetFacts.CountThreads(directory);
         using var session = new TraceSession(directory, 1); // one tracer: it is that one's requests that the kernel takes
         int room = threads + (threads / 4) + 64;
