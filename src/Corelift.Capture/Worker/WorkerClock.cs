@@ -30,6 +30,7 @@ internal sealed class WorkerClock
     {
         _agent = agent;
         _supervisor = supervisor;
+        TracerSleep.Prepare();
         new Thread(Run, 256 * 1024) { IsBackground = true, Name = "worker-clock" }.Start();
     }
 

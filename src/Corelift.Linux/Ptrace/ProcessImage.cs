@@ -146,7 +146,6 @@ public sealed class ProcessImage
     internal void Kill(long deadline)
     {
         _ = PtraceCalls.Kill(Tid);
-        long started = MonotonicClock.Nanoseconds;
         while (MonotonicClock.Nanoseconds < deadline)
         {
             if (PtraceCalls.TryWait(Tid, out PtraceStop stop, out Errno errno))
@@ -162,7 +161,7 @@ public sealed class ProcessImage
             }
             else
             {
-                TracerSleep.UntilReport(Tid, started);
+                TracerSleep.UntilReport(Tid);
             }
         }
 

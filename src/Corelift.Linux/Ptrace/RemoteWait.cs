@@ -31,7 +31,6 @@ internal static class RemoteWait
     /// <exception cref="RemoteCallException">The task ended, or did not stop by the deadline.</exception>
     internal static PtraceStop For(int tid, long deadline)
     {
-        long started = MonotonicClock.Nanoseconds;
         while (true)
         {
             if (PtraceCalls.TryWait(tid, out PtraceStop stop, out Errno errno))
@@ -45,7 +44,7 @@ internal static class RemoteWait
                 throw new RemoteCallException("wait4", tid, Errno.TimedOut);
             }
 
-            TracerSleep.UntilReport(tid, started);
+            TracerSleep.UntilReport(tid);
         }
     }
 }

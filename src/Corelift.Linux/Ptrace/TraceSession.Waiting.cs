@@ -47,7 +47,7 @@ public sealed partial class TraceSession
 
             if (!InterruptedCalls.TryPrepareEarly(ref tracee) && MonotonicClock.Nanoseconds < waitsUntil)
             {
-                TracerSleep.UntilReport(tracee.Tid, tracee.InterruptedAt);
+                TracerSleep.UntilReport(tracee.Tid);
                 _ = InterruptedCalls.TryPrepareEarly(ref tracee);
             }
         }
@@ -118,7 +118,7 @@ public sealed partial class TraceSession
                     isLeft = MonotonicClock.Nanoseconds - movedAt < Patience;
                     if (isLeft)
                     {
-                        TracerSleep.UntilReport(tracee.Tid, movedAt);
+                        TracerSleep.UntilReport(tracee.Tid);
                     }
                 }
             }

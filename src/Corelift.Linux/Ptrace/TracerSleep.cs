@@ -8,8 +8,8 @@ namespace Corelift.Linux.Ptrace;
 /// How tracer threads wait for a stop: asleep in waitid(2), so that the kernel wakes them at the very moment. To look again and
 /// again between short sleeps costs more than the stop: setting a timer takes 10 us in a virtual machine, and a SCHED_FIFO thread
 /// whose sleep is shorter than that never leaves its CPU to the task that it waits for (measured: 0.8 ms for a stop of 50 us).
-/// waitid has no timeout: whoever keeps the process's clock calls <see cref="WakeOverdue"/> every few milliseconds, which ends
-/// sleeps by a signal with a handler that does nothing. Until it was called once, waits are short sleeps.
+/// waitid has no timeout: whoever keeps the process's clock calls <see cref="Prepare"/> before the first session, and then
+/// <see cref="WakeOverdue"/> every few milliseconds, which ends sleeps by a signal with a handler that does nothing.
 /// </summary>
 public static unsafe class TracerSleep
 {
@@ -19,18 +19,26 @@ public static unsafe class TracerSleep
     private const long LongestSleep = 1_000_000;
 
     private static readonly Sleeper[] s_sleepers = new Sleeper[MostSleepers];
-    private static bool s_hasClock;
+
+    /// <summary>
+    /// Sets up the signal's handler. None of our own: managed code cannot run wherever a signal may find a thread. abs(3) does
+    /// nothing to anybody.
+    /// </summary>
+    /// <exception cref="SyscallException">The kernel refused.</exception>
+    public static void Prepare()
+    {
+        nint library = NativeLibrary.Load("libc.so.6");
+        var action = new SignalAction { Handler = NativeLibrary.GetExport(library, "abs") }; // no SA_RESTART: waitid is to return
+        if (LibC.Sigaction(Urgent, &action, null) != 0)
+        {
+            throw SyscallException.FromLastError("sigaction", 0);
+        }
+    }
 
     /// <summary>Wakes tracer threads that have slept for a millisecond, to look at their deadlines.</summary>
     /// <param name="now">CLOCK_MONOTONIC in nanoseconds.</param>
     public static void WakeOverdue(long now)
     {
-        if (!s_hasClock)
-        {
-            HandleSignal();
-            Volatile.Write(ref s_hasClock, true);
-        }
-
         foreach (ref Sleeper sleeper in s_sleepers.AsSpan())
         {
             int tid = Volatile.Read(ref sleeper.Tid);
@@ -43,16 +51,8 @@ public static unsafe class TracerSleep
     }
 
     /// <summary>Sleeps until a task that the calling thread traces has something to report, or a few milliseconds. Takes no report.</summary>
-    /// <param name="tid">The task.</param>
-    /// <param name="since">When the waiting for it began: how long a sleep is where no clock wakes this thread.</param>
-    internal static void UntilReport(int tid, long since)
+    internal static void UntilReport(int tid)
     {
-        if (!Volatile.Read(ref s_hasClock))
-        {
-            MonotonicClock.RelaxSince(since);
-            return;
-        }
-
         ref Sleeper mine = ref Enter();
         PtraceCalls.AwaitReport(tid);
         Volatile.Write(ref mine.Tid, 0);
@@ -74,19 +74,6 @@ public static unsafe class TracerSleep
                     return ref sleeper;
                 }
             }
-        }
-    }
-
-    /// <summary>
-    /// Not by a handler of our own: managed code cannot run wherever a signal may find a thread. abs(3) does nothing to anybody.
-    /// </summary>
-    private static void HandleSignal()
-    {
-        nint library = NativeLibrary.Load("libc.so.6");
-        var action = new SignalAction { Handler = NativeLibrary.GetExport(library, "abs") }; // no SA_RESTART: waitid is to return
-        if (LibC.Sigaction(Urgent, &action, null) != 0)
-        {
-            throw SyscallException.FromLastError("sigaction", 0);
         }
     }
 
