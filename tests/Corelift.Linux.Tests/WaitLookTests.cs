@@ -25,7 +25,7 @@ public sealed class WaitLookTests
         { IsBackground = true };
         sleeper.Start();
         using ProcessDirectory self = ProcessDirectory.OpenSelf();
-        Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref began) != 0 && IsAsleep(self, tid), TimeSpan.FromSeconds(10)));
+        Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref began) != 0 && IsAsleepInRead(self, tid, pair[0]), TimeSpan.FromSeconds(10)));
         long asleep = MonotonicClock.Nanoseconds;
 
         using var look = new WaitLook(self);
@@ -77,7 +77,13 @@ public sealed class WaitLookTests
         Assert.True(InterruptedCall.IsBroken(new UserRegs { OrigRax = 333, Rax = unchecked((ulong)-514) }));
     }
 
-    private static bool IsAsleep(ProcessDirectory self, int tid) => TaskStat.Parse(self.ReadFile($"task/{tid}/stat")).State == 'S';
+    /// <summary>
+    /// Whether a thread sleeps in read(2) of a descriptor: /proc/PID/task/TID/syscall tells only of a thread that waits, in
+    /// which call and with what. A thread of the runtime may sleep on its way there, in a futex for the first call's lock.
+    /// </summary>
+    private static bool IsAsleepInRead(ProcessDirectory self, int tid, int descriptor) =>
+        Encoding.ASCII.GetString(self.ReadFile($"task/{tid}/syscall")).StartsWith($"0 0x{descriptor:x} ", StringComparison.Ordinal)
+        && TaskStat.Parse(self.ReadFile($"task/{tid}/stat")).State == 'S';
 
     private static unsafe int[] Pair()
     {
