@@ -1,13 +1,10 @@
-using Corelift.Linux;
 using Corelift.Linux.Memory;
 using Corelift.Linux.Processes;
-using Microsoft.Win32.SafeHandles;
 
 namespace Corelift.Capture.Worker;
 
 /// <summary>
-/// Copies runs of pages into a buffer while the target is stopped, on several threads that were started before. Through a
-/// mem file where there is one; by process_vm_readv otherwise.
+/// Copies runs of pages into a buffer while the target is stopped, on several threads that were started before.
 /// </summary>
 internal sealed class PauseCopier : IDisposable
 {
@@ -22,8 +19,7 @@ internal sealed class PauseCopier : IDisposable
     private readonly Thread[] _helpers;
     private readonly SemaphoreSlim _start = new(0);
     private readonly CountdownEvent _finished = new(1);
-    private SafeFileHandle? _mem;
-    private ProcessMemory? _memory;
+    private StoppedMemory? _memory;
     private long _used;
     private long _deadline;
     private int _nextExtent;
@@ -93,14 +89,13 @@ internal sealed class PauseCopier : IDisposable
     }
 
     /// <summary>Copies all that was added since the last call.</summary>
-    /// <param name="mem">The stopped target's mem file, or null.</param>
-    /// <param name="memory">The stopped target by process_vm_readv, used where there is no mem file.</param>
+    /// <param name="memory">The target's memory.</param>
     /// <param name="deadline">In nanoseconds of CLOCK_MONOTONIC.</param>
     /// <param name="whileStopped">Whether the helpers, at raised priority, take part: not while the target runs.</param>
     /// <returns>False where the deadline passed.</returns>
-    internal bool CopyAll(SafeFileHandle? mem, ProcessMemory memory, long deadline, bool whileStopped = true)
+    internal bool CopyAll(StoppedMemory memory, long deadline, bool whileStopped = true)
     {
-        (_mem, _memory, _deadline, _nextExtent) = (mem, memory, deadline, _copied);
+        (_memory, _deadline, _nextExtent) = (memory, deadline, _copied);
         int helpers = whileStopped && _extents.Count - _copied > 4 ? _helpers.Length : 0;
         _finished.Reset(helpers + 1);
         if (helpers > 0)
@@ -162,7 +157,7 @@ internal sealed class PauseCopier : IDisposable
         int position = 0;
         while (position < target.Length)
         {
-            int read = Read(new RemoteAddress(extent.Address + (ulong)position), target[position..]) & ~(PageBytes - 1);
+            int read = _memory!.Read(new RemoteAddress(extent.Address + (ulong)position), target[position..]) & ~(PageBytes - 1);
             position += read;
             if (position < target.Length && read == 0)
             {
@@ -174,18 +169,6 @@ internal sealed class PauseCopier : IDisposable
 
                 position += PageBytes;
             }
-        }
-    }
-
-    private int Read(RemoteAddress address, Span<byte> target)
-    {
-        try
-        {
-            return _mem is null ? _memory!.Read(address, target) : MemFile.Read(_mem, address, target, out _);
-        }
-        catch (SyscallException)
-        {
-            return 0;
         }
     }
 }

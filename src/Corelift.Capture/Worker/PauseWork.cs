@@ -140,8 +140,8 @@ internal sealed class PauseWork
             }
         }
 
-        var memory = new ProcessMemory(_target.Session.Tid(0));
-        if (!_copier.CopyAll(TargetFiles.Memory, memory, _target.Deadline))
+        var memory = new StoppedMemory(_target.Session.Tid(0), TargetFiles.Memory, TargetFiles.Pagemap);
+        if (!_copier.CopyAll(memory, _target.Deadline))
         {
             throw new CaptureException(
                 CaptureFailure.StopBudgetOverrun,

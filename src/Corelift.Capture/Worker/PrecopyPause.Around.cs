@@ -47,7 +47,8 @@ internal sealed partial class PrecopyPause
         if (!runs.IsEmpty)
         {
             _ = Add(runs, _carried);
-            _ = _copier.CopyAll(_memory.Files.Memory, new ProcessMemory(_target.Facts.Directory.Tid), long.MaxValue, whileStopped: false);
+            var memory = new StoppedMemory(_target.Facts.Directory.Tid, _memory.Files.Memory, pagemap: null);
+            _ = _copier.CopyAll(memory, long.MaxValue, whileStopped: false);
         }
     }
 

@@ -116,7 +116,8 @@ internal sealed partial class PrecopyPause : IDisposable
         }
 
         CheckTime(bytes);
-        bool done = _copier.CopyAll(_memory.Files.Memory, new ProcessMemory(_target.Session.Tid(0)), _target.Deadline);
+        bool done = _copier.CopyAll(
+            new StoppedMemory(_target.Session.Tid(0), _memory.Files.Memory, _memory.Files.Pagemap), _target.Deadline);
         _target.ThrowIfKilled();
         _copyNanoseconds = MonotonicClock.Nanoseconds - started - _forkTook;
         return done ? image : throw Overrun(bytes);
