@@ -17,7 +17,7 @@ internal sealed class PauseCopier : IDisposable
     private readonly List<UnreadableRun> _unreadable = [];
     private readonly Lock _lock = new();
     private readonly Thread[] _helpers;
-    private readonly SemaphoreSlim _start = new(0);
+    private readonly Bell _start = new();
     private readonly CountdownEvent _finished = new(1);
     private StoppedMemory? _memory;
     private long _used;
@@ -100,7 +100,7 @@ internal sealed class PauseCopier : IDisposable
         _finished.Reset(helpers + 1);
         if (helpers > 0)
         {
-            _start.Release(helpers);
+            _start.Ring();
         }
 
         CopyPieces();
@@ -112,7 +112,7 @@ internal sealed class PauseCopier : IDisposable
     public void Dispose()
     {
         _ending = true;
-        _start.Release(Math.Max(1, _helpers.Length));
+        _start.Ring();
         foreach (Thread helper in _helpers)
         {
             helper.Join();
@@ -125,9 +125,10 @@ internal sealed class PauseCopier : IDisposable
     private void Help()
     {
         _ = SelfControl.RaisePriority(); // every CPU is free while the target is stopped, but for those who do not wait for us
+        int heard = 0;
         while (true)
         {
-            _start.Wait();
+            _start.Wait(ref heard);
             if (_ending)
             {
                 return;

@@ -19,7 +19,7 @@ internal sealed class WrittenScanner : IDisposable
 
     private readonly WrittenShare[] _shares;
     private readonly Thread[] _helpers;
-    private readonly SemaphoreSlim _start = new(0);
+    private readonly Bell _start = new();
     private ScanSlice[] _slices = [];
     private int _sliceCount;
     private int _nextSlice;
@@ -109,7 +109,7 @@ internal sealed class WrittenScanner : IDisposable
         if (_sliceCount > 1 && _helpers.Length > 0)
         {
             _open = true;
-            _start.Release(_helpers.Length);
+            _start.Ring();
         }
     }
 
@@ -145,7 +145,7 @@ internal sealed class WrittenScanner : IDisposable
     public void Dispose()
     {
         _ending = true;
-        _start.Release(Math.Max(1, _helpers.Length));
+        _start.Ring();
         foreach (Thread helper in _helpers)
         {
             helper.Join();
@@ -166,9 +166,10 @@ internal sealed class WrittenScanner : IDisposable
     private void Help(WrittenShare share)
     {
         _ = SelfControl.RaisePriority();
+        int heard = 0;
         while (true)
         {
-            _start.Wait();
+            _start.Wait(ref heard);
             if (_ending)
             {
                 return;
