@@ -19,7 +19,7 @@ internal sealed class PauseCopier : IDisposable
     private readonly Thread[] _helpers;
     private readonly Bell _start = new();
     private readonly CountdownEvent _finished = new(1);
-    private StoppedMemory? _memory;
+    private BulkMemory? _memory;
     private long _used;
     private long _deadline;
     private int _nextExtent;
@@ -93,7 +93,7 @@ internal sealed class PauseCopier : IDisposable
     /// <param name="deadline">In nanoseconds of CLOCK_MONOTONIC.</param>
     /// <param name="whileStopped">Whether the helpers, at raised priority, take part: not while the target runs.</param>
     /// <returns>False where the deadline passed.</returns>
-    internal bool CopyAll(StoppedMemory memory, long deadline, bool whileStopped = true)
+    internal bool CopyAll(BulkMemory memory, long deadline, bool whileStopped = true)
     {
         (_memory, _deadline, _nextExtent) = (memory, deadline, _copied);
         int helpers = whileStopped && _extents.Count - _copied > 4 ? _helpers.Length : 0;

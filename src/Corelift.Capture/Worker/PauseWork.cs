@@ -140,7 +140,7 @@ internal sealed class PauseWork
             }
         }
 
-        var memory = new StoppedMemory(_target.Session.Tid(0), TargetFiles.Memory, TargetFiles.Pagemap);
+        var memory = new BulkMemory(_target.Session.Tid(0), TargetFiles.Memory, TargetFiles.Pagemap);
         if (!_copier.CopyAll(memory, _target.Deadline))
         {
             throw new CaptureException(

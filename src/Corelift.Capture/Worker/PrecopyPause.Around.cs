@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Corelift.Linux.Memory;
 using Corelift.Linux.Procfs;
 using Corelift.Linux.Processes;
@@ -22,24 +23,58 @@ internal sealed partial class PrecopyPause
     {
         SelfControl.SetNice(LocalNice); // on a busy host the target would write faster than we get to copy
         Copy(_memory.TakenLocally); // by an earlier try, whose copies are gone
-        long last = long.MaxValue;
+        Check(_scanner.Scan());
+        _leftBytes = (long)_scanner.Present.TotalBytes;
         for (int round = 0, stalls = 0; round < MostLocalRounds && stalls < MostStalls; round++)
         {
-            Check(_scanner.Scan(take: false));
-            long bytes = (long)_scanner.Present.TotalBytes;
-            if (bytes <= LittleBytes || bytes > Buffer.LengthBytes - _copier.UsedBytes)
+            if (_leftBytes <= LittleBytes || _leftBytes > Buffer.LengthBytes - _copier.UsedBytes)
             {
                 break;
             }
 
-            stalls += bytes > last * EnoughShrinking ? 1 : 0;
-            last = bytes;
-            Check(_scanner.Scan(take: true));
-            _memory.TakenLocally = PauseExtents.Union(_memory.TakenLocally, _scanner.Present.Runs);
-            Copy(_scanner.Present.Runs);
+            long taken = TakeAndCopy();
+            stalls += taken > _leftBytes * EnoughShrinking ? 1 : 0;
+            _leftBytes = taken;
         }
 
         SelfControl.SetNice(0);
+    }
+
+    /// <summary>
+    /// In the moment before the stop, when the target still runs. Not where much was written: there the pause is the copying, and the
+    /// look would only make it more.
+    /// </summary>
+    internal void GetReady()
+    {
+        if (_leftBytes <= LittleBytes)
+        {
+            Check(_scanner.ScanByAll());
+        }
+
+        _scanner.RaisePriority();
+    }
+
+    /// <summary>
+    /// A slice after the other, so that the time for which a page's copy ages is half of the round's. To take costs the most: the
+    /// kernel flushes TLBs, on other CPUs by interrupts, for every page table in which it protects a page (20 us each in a virtual
+    /// machine; fs/proc/task_mmu.c, pagemap_scan_pmd_entry).
+    /// </summary>
+    /// <returns>Bytes that were taken.</returns>
+    private long TakeAndCopy()
+    {
+        _found.Clear();
+        long bytes = 0;
+        for (int slice = 0; slice < _scanner.SliceCount; slice++)
+        {
+            _foundOne.Clear();
+            Check(_scanner.Take(slice, _foundOne));
+            bytes += (long)_foundOne.TotalBytes;
+            _found.AddRange(_foundOne.Runs);
+            Copy(_foundOne.Runs);
+        }
+
+        _memory.TakenLocally = PauseExtents.Union(_memory.TakenLocally, CollectionsMarshal.AsSpan(_found));
+        return bytes;
     }
 
     private void Copy(ReadOnlySpan<PageRun> runs)
@@ -47,8 +82,7 @@ internal sealed partial class PrecopyPause
         if (!runs.IsEmpty)
         {
             _ = Add(runs, _carried);
-            var memory = new StoppedMemory(_target.Facts.Directory.Tid, _memory.Files.Memory, pagemap: null);
-            _ = _copier.CopyAll(memory, long.MaxValue, whileStopped: false);
+            _ = _copier.CopyAll(_runningMemory, long.MaxValue, whileStopped: false);
         }
     }
 

@@ -21,6 +21,7 @@ internal sealed partial class PrecopyPause : IDisposable
     private readonly WrittenScanner _scanner;
     private readonly PauseCopier _copier;
     private readonly PagePresence _presence;
+    private readonly BulkMemory _runningMemory;
     private readonly List<PageRun> _carried = new(64);
     private readonly List<PageRun> _found = new(1024);
     private readonly PageRunList _foundOne = new(1024);
@@ -30,6 +31,7 @@ internal sealed partial class PrecopyPause : IDisposable
     private byte[] _maps;
     private List<Vma> _vmas;
     private List<CaptureRegion> _regions;
+    private long _leftBytes = long.MaxValue; // what the last round found
     private bool _madeCalls;
     private long _scanNanoseconds;
     private long _copyNanoseconds;
@@ -55,6 +57,7 @@ internal sealed partial class PrecopyPause : IDisposable
         Buffer = SharedBuffer.Create("corelift-pause-copy", length);
         _copier = new PauseCopier(Buffer);
         _presence = new PagePresence(target.Facts, memory.Files.Pagemap, target.Facts.Directory.Tid);
+        _runningMemory = new BulkMemory(target.Facts.Directory.Tid, memory.Files.Memory, pagemap: null);
         _scanner = new WrittenScanner(memory.Files.Pagemap!);
         _scanner.SetRegions(_regions);
     }
@@ -117,7 +120,7 @@ internal sealed partial class PrecopyPause : IDisposable
 
         CheckTime(bytes);
         bool done = _copier.CopyAll(
-            new StoppedMemory(_target.Session.Tid(0), _memory.Files.Memory, _memory.Files.Pagemap), _target.Deadline);
+            new BulkMemory(_target.Session.Tid(0), _memory.Files.Memory, _memory.Files.Pagemap), _target.Deadline);
         _target.ThrowIfKilled();
         _copyNanoseconds = MonotonicClock.Nanoseconds - started - _forkTook;
         return done ? image : throw Overrun(bytes);

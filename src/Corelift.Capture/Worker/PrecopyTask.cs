@@ -78,7 +78,7 @@ internal static class PrecopyTask
         }
 
         pause.CopyWhileRunning();
-        target.Stop(request.StopBudgetNanoseconds, pause.BeginScan);
+        target.Stop(request.StopBudgetNanoseconds, pause.GetReady, pause.BeginScan);
         ProcessImage? image = target.WorkAndResume(pause.Run, out ReportHeader header);
         if (pause.WantedBytes > 0)
         {

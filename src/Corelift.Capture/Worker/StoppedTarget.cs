@@ -75,9 +75,10 @@ internal sealed partial class StoppedTarget : IDisposable
 
     /// <summary>Seizes every task, asks whether it may, stops every task, and reads its registers.</summary>
     /// <param name="budgetNanoseconds">Longest stop.</param>
+    /// <param name="whenReady">Called in the moment before the stop, when the target still runs.</param>
     /// <param name="whenStopped">Called as soon as every task has stopped, before registers are read.</param>
     /// <exception cref="CaptureException">It did not work; the end of this thread resumes whoever is stopped.</exception>
-    internal void Stop(long budgetNanoseconds, Action? whenStopped = null)
+    internal void Stop(long budgetNanoseconds, Action? whenReady = null, Action? whenStopped = null)
     {
         _clock.Watch(Session);
         _holdsGc = TryHoldGc();
@@ -89,6 +90,7 @@ internal sealed partial class StoppedTarget : IDisposable
             MakeRoom(Session.SeizedCount); // many were born since the first look
         }
 
+        whenReady?.Invoke();
         Session.LookAhead(Facts.Vmas.ConvertAll(v => v.Vma));
         Session.RaisePriority();
         Quiesce();

@@ -6,8 +6,9 @@ using Microsoft.Win32.SafeHandles;
 namespace Corelift.Capture.Worker;
 
 /// <summary>
-/// Looks for written pages on several threads that were started before: each takes slices of the address space. In the pause
-/// every CPU that the target used is free, and the walk of its page tables is most of what the pause takes.
+/// Looks for written pages on several threads that were started before. In the pause every CPU that the target used is free, and
+/// the walk of its page tables is most of what the pause takes. Each thread has slices of the address space that it begins with,
+/// and then takes from the others': page tables that it has just looked at are in its CPU's cache, which halves the walk.
 /// </summary>
 internal sealed class WrittenScanner : IDisposable
 {
@@ -19,15 +20,15 @@ internal sealed class WrittenScanner : IDisposable
 
     private readonly WrittenShare[] _shares;
     private readonly Thread[] _helpers;
+    private readonly int[] _helperTids;
+    private readonly int[] _next; // slice of each share's own
     private readonly Bell _start = new();
     private ScanSlice[] _slices = [];
-    private int _sliceCount;
-    private int _nextSlice;
+    private SliceFound[] _found = [];
     private int _running; // helpers that take part just now
     private volatile bool _open; // for helpers to take part
     private volatile int _failed;
     private volatile bool _ending;
-    private bool _take;
     private bool _expectsMuch; // from what the last look found
 
     /// <summary>Starts the threads.</summary>
@@ -40,16 +41,22 @@ internal sealed class WrittenScanner : IDisposable
             _shares[i] = new WrittenShare(pagemap);
         }
 
+        _next = new int[_shares.Length];
         _helpers = new Thread[_shares.Length - 1];
+        _helperTids = new int[_helpers.Length];
+        using var started = new CountdownEvent(_shares.Length);
         for (int i = 0; i < _helpers.Length; i++)
         {
-            WrittenShare share = _shares[i + 1];
-            _helpers[i] = new Thread(() => Help(share), 256 * 1024) { IsBackground = true, Name = "written-scanner" };
+            int helper = i;
+            _helpers[i] = new Thread(() => Help(helper, started), 256 * 1024) { IsBackground = true, Name = "written-scanner" };
             _helpers[i].Start();
         }
+
+        started.Signal();
+        started.Wait();
     }
 
-    /// <summary>What was written, or is no longer there, in ascending order. Empty after a look that takes.</summary>
+    /// <summary>What was written, or is no longer there, in ascending order.</summary>
     internal PageRunList Written { get; } = new(RunsAhead);
 
     /// <summary>Mappings that no tracker is registered for, in ascending order: they came since the tracking began.</summary>
@@ -83,30 +90,54 @@ internal sealed class WrittenScanner : IDisposable
         }
 
         _slices = [.. slices];
-        _sliceCount = _slices.Length;
-        foreach (WrittenShare share in _shares)
-        {
-            share.Reserve(_sliceCount);
-        }
+        _found = new SliceFound[_slices.Length];
     }
 
-    /// <summary>Looks at all slices with the calling thread alone, while the target runs.</summary>
-    /// <param name="take">Whether what is found counts as not written to from now on.</param>
+    /// <summary>Number of slices; they are in ascending order.</summary>
+    internal int SliceCount => _slices.Length;
+
+    /// <summary>
+    /// Appends what was written of a slice and exists, and has it count as not written to from now on. The target may run.
+    /// </summary>
     /// <returns>None, or why the kernel did not answer.</returns>
-    internal Errno Scan(bool take)
+    internal Errno Take(int slice, PageRunList present) => _shares[0].Take(_slices[slice], present);
+
+    /// <summary>Looks at all slices with the calling thread alone, while the target runs.</summary>
+    /// <returns>None, or why the kernel did not answer.</returns>
+    internal Errno Scan()
     {
-        Prepare(take);
+        Prepare();
         return Complete();
     }
 
     /// <summary>
-    /// In the pause: has the helpers begin, while the calling thread does other things. They run at its priority, as every CPU
-    /// is free that the target used. Allocates nothing unless there are very many runs; so <see cref="Complete"/>.
+    /// The same with the helpers, at no more than the target's priority; so that every thread has just looked at its own slices when
+    /// the pause begins.
+    /// </summary>
+    /// <inheritdoc cref="Scan"/>
+    internal Errno ScanByAll()
+    {
+        Begin();
+        return Complete();
+    }
+
+    /// <summary>Raises the helpers to the priority that the tracer has in the stop.</summary>
+    internal void RaisePriority()
+    {
+        foreach (int tid in _helperTids)
+        {
+            _ = SelfControl.RaisePriorityOf(tid);
+        }
+    }
+
+    /// <summary>
+    /// In the pause: has the helpers begin, while the calling thread does other things. Allocates nothing unless there are very
+    /// many runs; so <see cref="Complete"/>.
     /// </summary>
     internal void Begin()
     {
-        Prepare(take: false);
-        if (_sliceCount > 1 && _helpers.Length > 0)
+        Prepare();
+        if (_slices.Length > 1 && _helpers.Length > 0)
         {
             _open = true;
             _start.Ring();
@@ -121,7 +152,7 @@ internal sealed class WrittenScanner : IDisposable
     /// <returns>None, or why the kernel did not answer.</returns>
     internal Errno Complete()
     {
-        ScanSlices(_shares[0]);
+        ScanSlices(0);
         _open = false;
         Interlocked.MemoryBarrier(); // a helper either sees that, or is counted
         long began = MonotonicClock.Nanoseconds;
@@ -138,7 +169,7 @@ internal sealed class WrittenScanner : IDisposable
         }
 
         Merge();
-        _expectsMuch = Present.Count > MuchPerSlice * _sliceCount;
+        _expectsMuch = Present.Count > MuchPerSlice * _slices.Length;
         return (Errno)_failed;
     }
 
@@ -154,18 +185,21 @@ internal sealed class WrittenScanner : IDisposable
         _start.Dispose();
     }
 
-    private void Prepare(bool take)
+    private void Prepare()
     {
-        (_take, _nextSlice, _failed) = (take, 0, 0);
-        foreach (WrittenShare share in _shares)
+        _failed = 0;
+        Array.Clear(_found);
+        for (int i = 0; i < _shares.Length; i++)
         {
-            share.Clear();
+            _shares[i].Clear();
+            _next[i] = FirstOf(i);
         }
     }
 
-    private void Help(WrittenShare share)
+    private void Help(int helper, CountdownEvent started)
     {
-        _ = SelfControl.RaisePriority();
+        _helperTids[helper] = SelfControl.ThreadId;
+        started.Signal();
         int heard = 0;
         while (true)
         {
@@ -178,45 +212,41 @@ internal sealed class WrittenScanner : IDisposable
             Interlocked.Increment(ref _running);
             if (_open)
             {
-                ScanSlices(share);
+                ScanSlices(helper + 1);
             }
 
             Interlocked.Decrement(ref _running);
         }
     }
 
-    private void ScanSlices(WrittenShare share)
+    /// <summary>A share's own slices first, in ascending order; then what others have left of theirs.</summary>
+    private void ScanSlices(int share)
     {
-        for (int i = Interlocked.Increment(ref _nextSlice) - 1; i < _sliceCount && _failed == 0; i = Interlocked.Increment(ref _nextSlice) - 1)
+        for (int turn = 0; turn < _shares.Length; turn++)
         {
-            Errno result = share.Scan(i, _slices[i], _take, _expectsMuch);
-            if (result != Errno.None)
+            int owner = (share + turn) % _shares.Length;
+            int end = FirstOf(owner + 1);
+            for (int i = Interlocked.Increment(ref _next[owner]) - 1; i < end && _failed == 0; i = Interlocked.Increment(ref _next[owner]) - 1)
             {
-                _failed = (int)result;
+                Errno result = _shares[share].Scan(_slices[i], _expectsMuch, out _found[i]);
+                if (result != Errno.None)
+                {
+                    _failed = (int)result;
+                }
             }
         }
     }
 
-    /// <summary>Each share has its slices in ascending order; together they are merged by slice.</summary>
+    private int FirstOf(int share) => (int)((long)_slices.Length * share / _shares.Length);
+
     private void Merge()
     {
         Written.Clear();
         Untracked.Clear();
         Present.Clear();
-        foreach (WrittenShare share in _shares)
+        foreach (ref readonly SliceFound found in _found.AsSpan())
         {
-            share.Rewind();
-        }
-
-        for (int slice = 0; slice < _sliceCount; slice++)
-        {
-            foreach (WrittenShare share in _shares)
-            {
-                if (share.TryAppend(slice, Written, Untracked, Present))
-                {
-                    break;
-                }
-            }
+            found.Share?.Append(found, Written, Untracked, Present);
         }
     }
 }

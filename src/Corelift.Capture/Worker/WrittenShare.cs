@@ -10,7 +10,13 @@ namespace Corelift.Capture.Worker;
 /// <param name="SpanEnd">Up to where mappings without a tracker are looked for: only by the first slice of tracked neighbours, in one request.</param>
 internal readonly record struct ScanSlice(ulong Start, ulong End, ulong SpanEnd);
 
-/// <summary>What one thread of <see cref="WrittenScanner"/> found, by slice. Its slices come in ascending order.</summary>
+/// <summary>How long a share's lists were.</summary>
+internal readonly record struct ShareMark(int Written, int Untracked, int Present);
+
+/// <summary>What was found in a slice: from one mark to the other of the share that looked at it; nobody did where that is null.</summary>
+internal readonly record struct SliceFound(WrittenShare? Share, ShareMark From, ShareMark To);
+
+/// <summary>What one thread of <see cref="WrittenScanner"/> found.</summary>
 internal sealed class WrittenShare(SafeFileHandle pagemap)
 {
     private const int RunsAhead = 16 * 1024;
@@ -21,44 +27,34 @@ internal sealed class WrittenShare(SafeFileHandle pagemap)
     private readonly PageRunList _written = new(RunsAhead);
     private readonly PageRunList _untracked = new(64);
     private readonly PageRunList _present = new(RunsAhead);
-    private Slice[] _slices = [];
-    private int _count;
-    private int _at;
 
-    internal void Reserve(int sliceCount) => _slices = new Slice[sliceCount];
+    private ShareMark Mark => new(_written.Count, _untracked.Count, _present.Count);
 
     internal void Clear()
     {
-        _count = 0;
         _written.Clear();
         _untracked.Clear();
         _present.Clear();
     }
 
-    internal void Rewind() => _at = 0;
-
     /// <summary>Looks at one slice.</summary>
-    internal Errno Scan(int slice, ScanSlice range, bool take, bool expectsMuch)
+    internal Errno Scan(ScanSlice range, bool expectsMuch, out SliceFound found)
     {
-        Errno result = take ? _pagemap.TakeWritten(range.Start, range.End, _scratch, _present) : Find(range, expectsMuch);
-        _slices[_count++] = new Slice(slice, _written.Count, _untracked.Count, _present.Count);
+        ShareMark from = Mark;
+        Errno result = Find(range, expectsMuch);
+        found = new SliceFound(this, from, Mark);
         return result;
     }
 
-    /// <summary>Appends what was found in a slice, if it is the next of this share.</summary>
-    internal bool TryAppend(int slice, PageRunList written, PageRunList untracked, PageRunList present)
-    {
-        if (_at >= _count || _slices[_at].Index != slice)
-        {
-            return false;
-        }
+    /// <inheritdoc cref="WrittenScanner.Take"/>
+    internal Errno Take(ScanSlice range, PageRunList present) => _pagemap.TakeWritten(range.Start, range.End, _scratch, present);
 
-        Slice from = _at == 0 ? default : _slices[_at - 1];
-        Slice to = _slices[_at++];
-        Append(_written, from.Written, to.Written, written);
-        Append(_untracked, from.Untracked, to.Untracked, untracked);
-        Append(_present, from.Present, to.Present, present);
-        return true;
+    /// <summary>Appends what was found in a slice of this share.</summary>
+    internal void Append(in SliceFound found, PageRunList written, PageRunList untracked, PageRunList present)
+    {
+        Append(_written, found.From.Written, found.To.Written, written);
+        Append(_untracked, found.From.Untracked, found.To.Untracked, untracked);
+        Append(_present, found.From.Present, found.To.Present, present);
     }
 
     private static void Append(PageRunList source, int from, int to, PageRunList target)
@@ -106,6 +102,4 @@ internal sealed class WrittenShare(SafeFileHandle pagemap)
 
         return result;
     }
-
-    private readonly record struct Slice(int Index, int Written, int Untracked, int Present);
 }

@@ -6,7 +6,7 @@ namespace Corelift.Linux.Memory;
 /// <summary>
 /// Memory of a process by process_vm_readv(2) and process_vm_writev(2): needs no descriptor, only the right to trace.
 /// Reading so copies every copy-on-write-shared anonymous page that is read (FOLL_PIN unshares, Linux 5.19 and later), so
-/// bulk memory is read through <see cref="StoppedMemory"/> or a <see cref="MemFile"/>.
+/// bulk memory is read through <see cref="BulkMemory"/> or a <see cref="MemFile"/>.
 /// </summary>
 public sealed unsafe class ProcessMemory
 {

@@ -20,8 +20,8 @@ public static unsafe class SelfControl
     /// <returns>Whether SCHED_FIFO was granted.</returns>
     public static bool RaisePriority(int priority = 1) => RaisePriorityOf(0, priority);
 
-    /// <summary>The same for another task: a child of the target that is ours. Never for a task of the target itself.</summary>
-    internal static bool RaisePriorityOf(int tid, int priority = 1)
+    /// <summary>The same for another task: a thread of ours, or a child of the target that is. Never for a task of the target itself.</summary>
+    public static bool RaisePriorityOf(int tid, int priority = 1)
     {
         if (LibC.SchedSetscheduler(tid, Fifo, &priority) == 0)
         {
@@ -31,6 +31,9 @@ public static unsafe class SelfControl
         _ = LibC.Setpriority(PriorityProcess, tid, -20);
         return false;
     }
+
+    /// <summary>The calling thread's id (gettid(2)).</summary>
+    public static int ThreadId => LibC.Gettid();
 
     /// <summary>Puts the calling thread back to SCHED_OTHER.</summary>
     /// <param name="nice">Its nice value, -20 to 19.</param>

@@ -10,7 +10,7 @@ namespace Corelift.Linux.Memory;
 /// on a page that only a stopped userfaultfd handler can bring. So it is for pages that are present, anonymous and mapped
 /// by this process alone, which pagemap tells, and only while nothing can change that: the process is stopped.
 /// </summary>
-public sealed unsafe class StoppedMemory
+public sealed unsafe class BulkMemory
 {
     private const int PageBytes = 4096;
     private const int FewestPages = 16; // fewer are read sooner than asked about
@@ -26,7 +26,7 @@ public sealed unsafe class StoppedMemory
     /// <param name="tid">Any live task of it.</param>
     /// <param name="mem">Its mem file, or null where there is none: then all is read by process_vm_readv.</param>
     /// <param name="pagemap">Its pagemap where the process is stopped; null makes the mem file the only way.</param>
-    public StoppedMemory(int tid, SafeFileHandle? mem, SafeFileHandle? pagemap)
+    public BulkMemory(int tid, SafeFileHandle? mem, SafeFileHandle? pagemap)
     {
         (_mem, _pagemap) = (mem, pagemap);
         _memory = new ProcessMemory(tid);
