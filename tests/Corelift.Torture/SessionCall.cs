@@ -30,6 +30,10 @@ internal sealed class SessionCall(LiveTarget target, TortureCase torture, GrpcCh
         {
             return Outcome.Of(failure);
         }
+        catch (ObjectDisposedException)
+        {
+            return Outcome.Of(new RpcException(new Status(StatusCode.Cancelled, "the client closed its connection between two reads")));
+        }
     }
 
     private async Task<Outcome> CaptureAsync(CancellationToken cancellation)

@@ -20,10 +20,12 @@ static long own_kib(void)
     ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
     close(fd);
     text[length > 0 ? length : 0] = '\0';
-    const char *line = strstr(text, "Private_Dirty:");
-    if (line == NULL)
-        die("smaps_rollup");
-    return strtol(line + strlen("Private_Dirty:"), NULL, 10);
+    long sum = 0; /* a page that a reader had the kernel copy is clean: nobody has written to it */
+    for (const char *line = strstr(text, "Private_"); line != NULL; line = strstr(line + 1, "Private_")) {
+        if (strncmp(line, "Private_Hugetlb", strlen("Private_Hugetlb")) != 0)
+            sum += strtol(strchr(line, ':') + 1, NULL, 10);
+    }
+    return sum;
 }
 
 static void work(int from, int to)
