@@ -22,6 +22,13 @@ public sealed class LeavesNothingBehindTests : AgentTest
         await target.CheckAsync();
     }
 
+    [Theory, MemberData(nameof(Strategies))]
+    public async Task Pages_shared_with_children_stay_shared(string strategy)
+    {
+        using LiveProcess target = LiveProcess.Start("prefork", "--mib", "32");
+        await SnapshotUnharmedAsync(target, strategy);
+    }
+
     [Theory]
     [InlineData("default")]
     [InlineData("full")]
