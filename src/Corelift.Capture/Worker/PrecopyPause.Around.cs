@@ -23,18 +23,23 @@ internal sealed partial class PrecopyPause
     {
         SelfControl.SetNice(LocalNice); // on a busy host the target would write faster than we get to copy
         Copy(_memory.TakenLocally); // by an earlier try, whose copies are gone
-        Check(_scanner.Scan());
-        _leftBytes = (long)_scanner.Present.TotalBytes;
+        Measure();
+        long last = long.MaxValue;
         for (int round = 0, stalls = 0; round < MostLocalRounds && stalls < MostStalls; round++)
         {
+            if (_leftBytes > Buffer.LengthBytes - _copier.UsedBytes)
+            {
+                Measure(); // a round leaves less than it took
+            }
+
             if (_leftBytes <= LittleBytes || _leftBytes > Buffer.LengthBytes - _copier.UsedBytes)
             {
                 break;
             }
 
-            long taken = TakeAndCopy();
-            stalls += taken > _leftBytes * EnoughShrinking ? 1 : 0;
-            _leftBytes = taken;
+            _leftBytes = TakeAndCopy();
+            stalls += _leftBytes > last * EnoughShrinking ? 1 : 0;
+            last = _leftBytes;
         }
 
         SelfControl.SetNice(0);
@@ -52,6 +57,12 @@ internal sealed partial class PrecopyPause
         }
 
         _scanner.RaisePriority();
+    }
+
+    private void Measure()
+    {
+        Check(_scanner.Scan());
+        _leftBytes = (long)_scanner.Present.TotalBytes;
     }
 
     /// <summary>

@@ -31,7 +31,7 @@ internal sealed partial class PrecopyPause : IDisposable
     private byte[] _maps;
     private List<Vma> _vmas;
     private List<CaptureRegion> _regions;
-    private long _leftBytes = long.MaxValue; // what the last round found
+    private long _leftBytes; // as the last look or round found
     private bool _madeCalls;
     private long _scanNanoseconds;
     private long _copyNanoseconds;
