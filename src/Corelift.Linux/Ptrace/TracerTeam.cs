@@ -24,7 +24,7 @@ internal enum TeamStep
 
 /// <summary>
 /// Several OS threads that trace one process, each a share of its tasks: requests for different tracees run side by side.
-/// Member 0 is the thread that made the team and calls <see cref="Run"/>; between two steps the others sleep in futex(2).
+/// Member 0 is the thread that made the team and calls <see cref="Run"/>; between two steps the others wait for a <see cref="Bell"/>.
 /// A member that fails ends the process: one that ended alone would let its share of a stopped target run.
 /// </summary>
 internal sealed unsafe class TracerTeam : IDisposable
@@ -36,12 +36,12 @@ internal sealed unsafe class TracerTeam : IDisposable
     private const int MostMembers = 4;
 
     private const int ExitStatusOfFailure = 5;
-    private const int TicketWord = 0;
-    private const int BusyWord = 16; // on a cache line of its own
+    private const int CacheLine = 64;
 
     private readonly Action<int, TeamStep> _work;
     private readonly Thread[] _helpers;
-    private int* _words;
+    private readonly Bell _start = new();
+    private int* _busy; // members that have not done the step, on a cache line of its own
     private TeamStep _step;
     private bool _ended;
 
@@ -51,8 +51,8 @@ internal sealed unsafe class TracerTeam : IDisposable
     internal TracerTeam(int size, Action<int, TeamStep> work)
     {
         _work = work;
-        _words = (int*)NativeMemory.AlignedAlloc(128, 64);
-        new Span<int>(_words, 32).Clear();
+        _busy = (int*)NativeMemory.AlignedAlloc(CacheLine, CacheLine);
+        *_busy = 0;
         _helpers = new Thread[size - 1];
         for (int i = 0; i < _helpers.Length; i++)
         {
@@ -75,17 +75,16 @@ internal sealed unsafe class TracerTeam : IDisposable
     {
         const long LongestAwake = 200_000_000;
         _step = step;
-        Volatile.Write(ref _words[BusyWord], _helpers.Length);
-        _ = Interlocked.Increment(ref _words[TicketWord]);
-        LibC.FutexWakeAll(&_words[TicketWord]);
+        Volatile.Write(ref *_busy, _helpers.Length);
+        _start.Ring();
         _work(0, step);
         long awakeUntil = sleeps ? 0 : MonotonicClock.Nanoseconds + LongestAwake;
         int busy;
-        while ((busy = Volatile.Read(ref _words[BusyWord])) != 0)
+        while ((busy = Volatile.Read(ref *_busy)) != 0)
         {
             if (sleeps || MonotonicClock.Nanoseconds > awakeUntil)
             {
-                LibC.FutexWait(&_words[BusyWord], busy);
+                LibC.FutexWait(_busy, busy);
             }
         }
     }
@@ -109,30 +108,25 @@ internal sealed unsafe class TracerTeam : IDisposable
             helper.Join();
         }
 
-        NativeMemory.AlignedFree(_words);
-        _words = null;
+        _start.Dispose();
+        NativeMemory.AlignedFree(_busy);
+        _busy = null;
     }
 
     private void Help(int member)
     {
         try
         {
-            int seen = 0;
+            int heard = 0;
             TeamStep step;
             do
             {
-                int ticket;
-                while ((ticket = Volatile.Read(ref _words[TicketWord])) == seen)
-                {
-                    LibC.FutexWait(&_words[TicketWord], seen);
-                }
-
-                seen = ticket;
+                _start.Wait(ref heard);
                 step = _step;
                 _work(member, step);
-                if (Interlocked.Decrement(ref _words[BusyWord]) == 0)
+                if (Interlocked.Decrement(ref *_busy) == 0)
                 {
-                    LibC.FutexWakeAll(&_words[BusyWord]);
+                    LibC.FutexWakeAll(_busy);
                 }
             }
             while (step != TeamStep.End);
