@@ -1,4 +1,3 @@
-using Corelift.Linux.Interop;
 using Microsoft.Win32.SafeHandles;
 
 namespace Corelift.Linux.Memory;
@@ -10,13 +9,11 @@ namespace Corelift.Linux.Memory;
 /// on a page that only a stopped userfaultfd handler can bring. So it is for pages that are present, anonymous and mapped
 /// by this process alone, which pagemap tells, and only while nothing can change that: the process is stopped.
 /// </summary>
-public sealed unsafe class BulkMemory
+public sealed class BulkMemory
 {
     private const int PageBytes = 4096;
     private const int FewestPages = 16; // fewer are read sooner than asked about
     private const int MostPages = 256;
-    private const ulong OwnPage = (1UL << 63) | (1UL << 56);    // present, mapped once: proc_pid_pagemap(5)
-    private const ulong SharedOrFile = 1UL << 61;
 
     private readonly SafeFileHandle? _mem;
     private readonly SafeFileHandle? _pagemap;
@@ -50,24 +47,7 @@ public sealed unsafe class BulkMemory
         }
     }
 
-    private bool HasOwnPagesOnly(ulong start, int lengthBytes)
-    {
-        int pages = lengthBytes / PageBytes;
-        if (_pagemap is null || pages is < FewestPages or > MostPages)
-        {
-            return false;
-        }
-
-        ulong* entries = stackalloc ulong[MostPages];
-        nint read = LibC.Pread((int)_pagemap.DangerousGetHandle(), entries, (nuint)pages * 8, checked((long)(start / PageBytes * 8)));
-        for (int i = 0; i < pages; i++)
-        {
-            if ((entries[i] & (OwnPage | SharedOrFile)) != OwnPage)
-            {
-                return false;
-            }
-        }
-
-        return read == (nint)pages * 8;
-    }
+    private bool HasOwnPagesOnly(ulong start, int lengthBytes) =>
+        _pagemap is not null && lengthBytes / PageBytes is var pages and >= FewestPages and <= MostPages
+        && Pagemap.HasOwnPagesOnly((int)_pagemap.DangerousGetHandle(), start, pages);
 }

@@ -22,6 +22,8 @@ internal sealed unsafe class Pagemap
     private const ulong ProtectMatching = 1 << 0;                // PM_SCAN_WP_MATCHING
     private const int PageSize = 4096;
     private const ulong EntryPresentOrSwapped = 0b11UL << 62;
+    private const ulong EntryOwn = (1UL << 63) | (1UL << 56); // present, mapped once: proc_pid_pagemap(5)
+    private const ulong EntrySharedOrFile = 1UL << 61;
 
     private readonly int _descriptor;
     private readonly PageRegion[] _regions = new PageRegion[1024];
@@ -46,6 +48,34 @@ internal sealed unsafe class Pagemap
         }
 
         return ScanByEntries(start, end, runs);
+    }
+
+    /// <summary>
+    /// Whether pages are all present, anonymous and mapped by their process alone. Needs no object: several threads ask.
+    /// </summary>
+    /// <param name="descriptor">Of pagemap.</param>
+    /// <param name="start">Address of the first.</param>
+    /// <param name="pages">How many: few, they are on the stack.</param>
+    internal static bool HasOwnPagesOnly(int descriptor, ulong start, int pages)
+    {
+        Span<ulong> entries = stackalloc ulong[pages];
+        fixed (ulong* buffer = entries)
+        {
+            if (LibC.Pread(descriptor, buffer, (nuint)pages * 8, checked((long)(start / PageSize * 8))) != (nint)pages * 8)
+            {
+                return false;
+            }
+        }
+
+        foreach (ulong entry in entries)
+        {
+            if ((entry & (EntryOwn | EntrySharedOrFile)) != EntryOwn)
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     /// <summary>
