@@ -12,6 +12,7 @@ public sealed class SharedBufferTests
     [InlineData(4096)]
     [InlineData((4L << 20) + 12_345)]
     [InlineData(9L << 20)]
+    [InlineData((101L << 20) + 1)]
     public void What_one_side_writes_the_other_side_reads(long lengthBytes)
     {
         using SharedBuffer mine = SharedBuffer.Create("test", lengthBytes);
@@ -65,6 +66,21 @@ public sealed class SharedBufferTests
         Assert.Equal(read.Length, MemFile.Read(theirs, new RemoteAddress(mine.AddressInMemFile + (18 * Part)), read, out _));
         Assert.False(read.AsSpan(0, Part).ContainsAnyExcept((byte)0));
         Assert.False(read.AsSpan(Part).ContainsAnyExcept((byte)1));
+    }
+
+    [Theory]
+    [InlineData(4096)]
+    [InlineData(20L << 20)]
+    [InlineData((101L << 20) + 1)]
+    public void Private_memory_has_all_its_pages_from_the_start(long lengthBytes)
+    {
+        using SharedBuffer mine = SharedBuffer.CreatePrivate(SelfControl.OpenOwnMemory()!, lengthBytes);
+        using SafeFileHandle pagemap = File.OpenHandle("/proc/self/pagemap");
+        byte[] entries = new byte[mine.LengthBytes / 4096 * 8];
+
+        Assert.Equal(entries.Length, RandomAccess.Read(pagemap, entries, (long)(mine.AddressInMemFile / 4096 * 8)));
+
+        Assert.All(entries.Chunk(8), entry => Assert.True(entry[7] >= 0x80)); // bit 63: present (proc_pid_pagemap(5))
     }
 
     private static SafeFileHandle Duplicate(SharedBuffer buffer, FileAccess access = FileAccess.ReadWrite) =>

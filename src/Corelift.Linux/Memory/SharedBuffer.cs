@@ -6,10 +6,9 @@ namespace Corelift.Linux.Memory;
 
 /// <summary>
 /// Memory that two processes of ours share: a memfd, or an unlinked file, mapped here, or private memory that one of them has
-/// and the other reads. Pages are made at creation, so that
-/// filling it costs no page fault while somebody is stopped. A large memfd is made of huge pages where the host allows them
-/// (transparent_hugepage/shmem_enabled other than never or deny): 1 GiB is there in 0.6 s instead of 1.8 s, both on memory
-/// that the machine had not used before.
+/// and the other reads. Pages are made at creation, so that filling it costs no page fault while somebody is stopped; a large
+/// one is made of huge pages where the host allows them (transparent_hugepage/enabled, for a memfd shmem_enabled) and they are
+/// made faster.
 /// </summary>
 public sealed unsafe class SharedBuffer : IDisposable
 {
@@ -21,16 +20,10 @@ public sealed unsafe class SharedBuffer : IDisposable
     private const int ReadOnly = 1;             // PROT_READ
     private const int MapShared = 1;            // MAP_SHARED
     private const int MapPopulate = 0x8000;     // MAP_POPULATE
-    private const int MapFixed = 0x10;          // MAP_FIXED
-    private const int Reserve = 0x4022;         // MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
     private const int Private = 0x22;           // MAP_PRIVATE | MAP_ANONYMOUS
-    private const int NoAccess = 0;             // PROT_NONE
-    private const int AdviseHuge = 14;          // MADV_HUGEPAGE
     private const int DontNeed = 4;             // MADV_DONTNEED
-    private const int PopulateWrite = 23;       // MADV_POPULATE_WRITE, Linux 5.14
     private const int PunchHole = 3;            // FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
-    private const long HugePageBytes = 2L << 20;
-    private const long TwoThreadsFrom = 64L << 20;
+    private const long LeastHugeBytes = 4L << 20;
 
     private readonly bool _isPrivate;
     private byte* _start;
@@ -79,8 +72,7 @@ public sealed unsafe class SharedBuffer : IDisposable
 
     /// <summary>
     /// Creates private memory, all zero, its pages present, which others read through this process's mem file for as long as it
-    /// lives. Unlike a memfd's, its huge pages need no more than madvise(2) on most hosts: 1 GiB is there in 0.15 s and gone in
-    /// 4 ms, where a memfd took 0.8 s and 0.35 s.
+    /// lives. Unlike a memfd's, its huge pages need no more than madvise(2) on most hosts, and it is gone in a tenth of the time.
     /// </summary>
     /// <param name="ownMemFile">/proc/self/mem; owned from then on.</param>
     /// <param name="lengthBytes">Length in bytes.</param>
@@ -88,8 +80,8 @@ public sealed unsafe class SharedBuffer : IDisposable
     public static SharedBuffer CreatePrivate(SafeFileHandle ownMemFile, long lengthBytes)
     {
         long length = ToPages(lengthBytes);
-        byte* start = Map(-1, length, ReadWrite, Private);
-        if (PopulateAll(start, length))
+        byte* start = PopulatedMapping.Map(-1, length, ReadWrite, Private);
+        if (PopulatedMapping.TryPopulate(start, length))
         {
             return new SharedBuffer(ownMemFile, start, length, isPrivate: true);
         }
@@ -116,7 +108,7 @@ public sealed unsafe class SharedBuffer : IDisposable
             throw SyscallException.FromLastError("fallocate", 0);
         }
 
-        return new SharedBuffer(file, Map(descriptor, length, ReadWrite, MapShared | MapPopulate), length);
+        return new SharedBuffer(file, PopulatedMapping.Map(descriptor, length, ReadWrite, MapShared | MapPopulate), length);
     }
 
     /// <summary>
@@ -159,7 +151,7 @@ public sealed unsafe class SharedBuffer : IDisposable
     public static SharedBuffer Open(SafeFileHandle file)
     {
         long length = RandomAccess.GetLength(file);
-        return new SharedBuffer(file, Map((int)file.DangerousGetHandle(), length, ReadOnly, MapShared), length);
+        return new SharedBuffer(file, PopulatedMapping.Map((int)file.DangerousGetHandle(), length, ReadOnly, MapShared), length);
     }
 
     /// <summary>A part of the buffer, at most 2 GiB.</summary>
@@ -211,71 +203,19 @@ public sealed unsafe class SharedBuffer : IDisposable
     /// <summary>Null where it is small, or where the kernel gives no pages this way; then nothing has happened but the length.</summary>
     private static byte* TryMapHuge(int descriptor, long length)
     {
-        if (length < 2 * HugePageBytes || LibC.Ftruncate(descriptor, length) < 0)
+        if (length < LeastHugeBytes || LibC.Ftruncate(descriptor, length) < 0)
         {
             return null;
         }
 
-        byte* start = Map(descriptor, length, ReadWrite, MapShared);
-        if (PopulateAll(start, length))
+        byte* start = PopulatedMapping.Map(descriptor, length, ReadWrite, MapShared);
+        if (PopulatedMapping.TryPopulate(start, length))
         {
             return start;
         }
 
         _ = LibC.Munmap(start, (nuint)length);
         return null;
-    }
-
-    private static bool PopulateAll(byte* start, long length) =>
-        length < TwoThreadsFrom || Environment.ProcessorCount == 1 ? Populate(start, length) : PopulateByTwo(start, length);
-
-    private static bool Populate(byte* start, long length) => LibC.Madvise(start, (nuint)length, PopulateWrite) == 0;
-
-    /// <summary>Making pages is what a large spool takes the most time for; halves of it can be made at once.</summary>
-    private static bool PopulateByTwo(byte* start, long length)
-    {
-        long half = length / 2 / HugePageBytes * HugePageBytes;
-        bool isSecondThere = false;
-        var second = new Thread(() => isSecondThere = Populate(start + half, length - half)) { IsBackground = true };
-        second.Start();
-        bool isFirstThere = Populate(start, half);
-        second.Join();
-        return isFirstThere && isSecondThere;
-    }
-
-    /// <summary>Maps a file, or private memory, where huge pages can be mapped whole.</summary>
-    private static byte* Map(int descriptor, long length, int protection, int flags)
-    {
-        byte* start = length < 2 * HugePageBytes ? null : ReserveAligned(length);
-        int place = start is null ? 0 : MapFixed;
-        void* mapped = LibC.Mmap(start, (nuint)length, protection, flags | place, descriptor, 0);
-        if ((nint)mapped == -1)
-        {
-            var failure = SyscallException.FromLastError("mmap", 0);
-            _ = start is null ? 0 : LibC.Munmap(start, (nuint)length);
-            throw failure;
-        }
-
-        _ = start is null ? 0 : LibC.Madvise(mapped, (nuint)length, AdviseHuge); // EINVAL on a kernel without them
-        return (byte*)mapped;
-    }
-
-    /// <summary>Addresses for a mapping that begins at a multiple of a huge page, or null.</summary>
-    private static byte* ReserveAligned(long length)
-    {
-        void* reserved = LibC.Mmap(null, (nuint)(length + HugePageBytes), NoAccess, Reserve, -1, 0);
-        if ((nint)reserved == -1)
-        {
-            return null;
-        }
-
-        byte* first = (byte*)reserved;
-        byte* start = (byte*)(((nint)reserved + (nint)HugePageBytes - 1) & ~((nint)HugePageBytes - 1));
-        nuint before = (nuint)(start - first);
-        nuint after = (nuint)HugePageBytes - before;
-        _ = before == 0 ? 0 : LibC.Munmap(first, before);
-        _ = after == 0 ? 0 : LibC.Munmap(start + length, after);
-        return start;
     }
 
     /// <summary>A part of the mapping. It holds nothing: the buffer unmaps it.</summary>
