@@ -24,6 +24,7 @@ internal sealed class CaptureBars(IReadOnlyList<Row> rows)
         yield return PauseRatio(s_four, "precopy", "gcore", 1000);
         yield return Growth();
         yield return PauseRatio(s_one, "fork", "gcore", 50);
+        yield return BesideOwnFork();
         yield return PauseRatio(s_one, "direct", "gcore", 3);
         foreach (string strategy in (string[])["precopy", "fork", "direct"])
         {
@@ -72,6 +73,16 @@ internal sealed class CaptureBars(IReadOnlyList<Row> rows)
         return new Figure(
             Name, string.Create(CultureInfo.InvariantCulture, $"{growth:0.00} ms per GiB"), $"{a.Text()} and {b.Text()}", Bar,
             growth <= MostGrowthMilliseconds);
+    }
+
+    private Figure BesideOwnFork()
+    {
+        Row fork = Of(s_one, "fork"), own = Of(s_one, "the target's own fork(2)"), gcore = Of(s_one, "gcore");
+        string name = $"pause by fork: {s_one.Name}";
+        const string Bar = "at most 1.5 times the target's own fork(2)";
+        return fork.Pause is { } a && own.Pause is { } b
+            ? new Figure(name, a.Text(), $"fork(2) {b.Text()}, {Numbers.Ratio(gcore.Pause ?? b, b)} of gcore's", $"{Bar}: {Numbers.Ratio(b, a)}", a <= b * 1.5)
+            : Unmeasured(name, Bar, fork, own);
     }
 
     private Figure ElapsedRatio(string strategy)

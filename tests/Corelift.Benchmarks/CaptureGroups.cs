@@ -8,13 +8,13 @@ internal static class CaptureGroups
     private static readonly TimeSpan s_short = TimeSpan.FromSeconds(90), s_long = TimeSpan.FromSeconds(180);
 
     internal static Task PauseAsync(BenchmarkRun run) => RunAsync(run, run.Quick
-        ? [Quick(new TargetShape(64, 10, 0), Everybody())]
+        ? [Quick(new TargetShape(64, 10, 0), WithOwnFork())]
         :
         [
-            new Scenario(new TargetShape(64, 10, 0), 10, s_short, Everybody()),
-            new Scenario(new TargetShape(1024, 10, 0), 7, s_long, Everybody()),
+            new Scenario(new TargetShape(64, 10, 0), 10, s_short, WithOwnFork()),
+            new Scenario(new TargetShape(1024, 10, 0), 7, s_long, WithOwnFork()),
             new Scenario(new TargetShape(1024, 10, 0) { Spins = false }, 7, s_short, Local()),
-            new Scenario(new TargetShape(4096, 10, 0), 3, s_long, Everybody()),
+            new Scenario(new TargetShape(4096, 10, 0), 3, s_long, WithOwnFork()),
         ]);
 
     internal static Task ThreadsAsync(BenchmarkRun run) => RunAsync(run, run.Quick
@@ -44,6 +44,8 @@ internal static class CaptureGroups
     /// <summary>Those whose elapsed time is compared.</summary>
     private static Peer[] Local() =>
         [new CoreliftPeer("precopy"), new CoreliftPeer("auto"), new CoreliftPeer("fork"), new CoreliftPeer("direct"), new GcorePeer()];
+
+    private static Peer[] WithOwnFork() => [.. Everybody(), new OwnForkPeer()];
 
     private static Peer[] WithPrototype() => [.. Everybody(), new OneTracerPeer()];
 

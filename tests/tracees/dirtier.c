@@ -6,10 +6,13 @@
  * A write of number N makes the first two words of its page N and tracee_word(address of the second, N); all other words
  * stay of epoch 0, as has a page never drawn. A page belongs to one writer, so any core can be checked: only the pages
  * being written at its instant, one a writer, may have a second word that is older than the first. "dirtied" prints how
- * many bytes of pages were written since READY and for how long.
+ * many bytes of pages were written since READY and for how long; "fork" calls fork(2) and prints how long the parent was
+ * in it.
  */
 #include "clock_spin.h"
 #include "sleepers.h"
+
+#include <sys/wait.h>
 
 #define STAMP_BYTES (2 * sizeof(uint64_t))
 #define REST_NS 500000
@@ -61,8 +64,25 @@ static size_t pages_wrong(void)
     return wrong;
 }
 
+static void fork_once(void)
+{
+    int64_t from = tracee_now_ns();
+    pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    int64_t took = tracee_now_ns() - from;
+    if (child < 0 || waitpid(child, NULL, 0) != child)
+        tracee_bad("fork: %s", strerror(errno));
+    else
+        tracee_ok("fork_us=%ld", took / 1000);
+}
+
 static bool command(const char *line)
 {
+    if (strcmp(line, "fork") == 0) {
+        fork_once();
+        return true;
+    }
     if (strcmp(line, "dirtied") == 0) {
         tracee_ok("bytes=%lu ms=%ld", atomic_load(&pages_dirtied) * TRACEE_PAGE, (tracee_now_ns() - began_ns) / 1000000);
         return true;

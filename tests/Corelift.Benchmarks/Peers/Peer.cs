@@ -78,3 +78,13 @@ internal sealed class NobodyPeer() : Peer("no capture")
         return new CaptureRun { Elapsed = s_while };
     }
 }
+
+/// <summary>The target calls fork(2) itself: no core; what the kernel asks for in a snapshot by an image.</summary>
+internal sealed class OwnForkPeer() : Peer("the target's own fork(2)")
+{
+    internal override async Task<CaptureRun> CaptureAsync(BenchmarkRun run, LiveProcess target)
+    {
+        var pause = TimeSpan.FromMicroseconds(TraceeAnswer.Number(await target.AskAsync("fork"), "fork_us"));
+        return new CaptureRun { Elapsed = pause, ReportedPause = pause, Note = "one thread's wait; the others run" };
+    }
+}
