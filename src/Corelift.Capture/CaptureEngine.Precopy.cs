@@ -32,7 +32,7 @@ public sealed partial class CaptureEngine
         }
 
         ulong rate = await capture.Live.MeasureRateAsync(s_trackingRound, cancellationToken).ConfigureAwait(false);
-        return CapturePlanner.WithRate(plan, rate);
+        return CapturePlanner.WithRate(plan, rate, _options.Tracking);
     }
 
     private async Task<CaptureUnderWay> BeginPrecopyAsync(

@@ -5,6 +5,7 @@ using Corelift.Capture.Planning;
 using Corelift.Capture.Sessions;
 using Corelift.Capture.Supervision;
 using Corelift.Linux;
+using Corelift.Linux.Memory;
 using Corelift.Linux.Procfs;
 using Microsoft.Win32.SafeHandles;
 
@@ -201,7 +202,7 @@ public sealed partial class CaptureEngine : IAsyncDisposable
     }
 
     private CaptureResources Resources(CaptureRequest request) =>
-        new(SpoolLimit(), request.PauseCopyLimitBytes, _options.CanTrackWrites && request.CanTrack && request.SinkCanSeek);
+        new(SpoolLimit(), request.PauseCopyLimitBytes, request.CanTrack && request.SinkCanSeek ? _options.Tracking : WriteTracking.None);
 
     private long SpoolLimit() => _options.SpoolDirectory is null ? MemorySpoolLimit() : DiskSpoolLimit(_options.SpoolDirectory);
 

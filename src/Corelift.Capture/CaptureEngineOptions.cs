@@ -1,3 +1,5 @@
+using Corelift.Linux.Memory;
+
 namespace Corelift.Capture;
 
 /// <summary>Budgets of an agent. Everything a client asks for is cut to these.</summary>
@@ -30,8 +32,8 @@ public sealed record CaptureEngineOptions
     /// <summary>Bytes of shared memory that strategy precopy copies in the pause where the client names none.</summary>
     public long DefaultPrecopyCopyLimitBytes { get; init; } = 4L << 20;
 
-    /// <summary>Whether the kernel tracks writes to another process's memory: strategy precopy needs that.</summary>
-    public bool CanTrackWrites { get; init; }
+    /// <summary>How the kernel tracks writes to another process's memory: strategy precopy needs that.</summary>
+    public WriteTracking Tracking { get; init; }
 
     /// <summary>Most memory for strategy direct's spool; 0 takes a quarter of what is available when it is needed.</summary>
     public long SpoolBytes { get; init; }

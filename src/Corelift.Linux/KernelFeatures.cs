@@ -1,3 +1,5 @@
+using Corelift.Linux.Memory;
+
 namespace Corelift.Linux;
 
 /// <summary>Whether the kernel has something, as far as a probe could tell.</summary>
@@ -33,6 +35,12 @@ public sealed record KernelFeatures
 
     /// <summary>Soft-dirty bits of pagemap: the other way to track writes.</summary>
     public FeatureState SoftDirty { get; init; }
+
+    /// <summary>What strategy precopy tracks writes by, the better one where there are both.</summary>
+    public WriteTracking Tracking =>
+        this is { WriteProtectAsync: FeatureState.Present, PagemapScan: FeatureState.Present } ? WriteTracking.Protection
+        : SoftDirty == FeatureState.Present ? WriteTracking.SoftDirty
+        : WriteTracking.None;
 
     /// <summary>process_vm_readv(2).</summary>
     public FeatureState ProcessVmReadv { get; init; }

@@ -68,6 +68,10 @@ public sealed class CheckingTests
         Assert.Equal((Limited, "missing: no strategy precopy"), Short(tracking));
         Assert.StartsWith("Linux 6.7", tracking.Remedy, StringComparison.Ordinal);
         Assert.StartsWith("could not be tried", lines["pidfd_open"].Found, StringComparison.Ordinal);
+
+        CheckLine older = KernelChecks.Features(new KernelFeatures { WriteProtectAsync = FeatureState.Missing, SoftDirty = FeatureState.Present })
+            .Single(line => line.Name == tracking.Name);
+        Assert.Equal((Limited, "missing: strategy precopy goes by soft-dirty bits, and pauses longer"), Short(older));
     }
 
     [Fact]

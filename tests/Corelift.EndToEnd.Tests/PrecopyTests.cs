@@ -186,7 +186,7 @@ public sealed class PrecopyTests : AgentTest
     /// <summary>Waits until writes are tracked and the client has written this much of the live rounds.</summary>
     private async Task UntilReadAsync(LiveProcess target, int mebibytes)
     {
-        await Wait.UntilAsync(() => Proc.TracksWrites(target.Pid), s_patience, "writes tracked");
+        await Wait.UntilAsync(() => Proc.HasTrackedWrites(target.Pid), s_patience, "writes tracked");
         await Wait.UntilAsync(
             () => new DirectoryInfo(Scratch.Path).GetFiles().Sum(file => file.Length) >= mebibytes * MebiByte, s_patience, $"{mebibytes} MiB written");
     }

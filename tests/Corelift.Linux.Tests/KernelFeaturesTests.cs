@@ -1,3 +1,4 @@
+using Corelift.Linux.Memory;
 using Corelift.Linux.Processes;
 using Corelift.Linux.Procfs;
 
@@ -19,6 +20,15 @@ public sealed class KernelFeaturesTests
         Assert.Contains("pidfd_open", features.ToString(), StringComparison.Ordinal);
         Assert.Contains("PAGEMAP_SCAN", features.ToString(), StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData(FeatureState.Present, FeatureState.Present, FeatureState.Present, WriteTracking.Protection)]
+    [InlineData(FeatureState.Present, FeatureState.Missing, FeatureState.Present, WriteTracking.SoftDirty)]
+    [InlineData(FeatureState.Missing, FeatureState.Present, FeatureState.Present, WriteTracking.SoftDirty)]
+    [InlineData(FeatureState.Missing, FeatureState.Missing, FeatureState.Unknown, WriteTracking.None)]
+    public void Soft_dirty_bits_track_writes_where_nothing_better_does(
+        FeatureState protection, FeatureState scan, FeatureState softDirty, WriteTracking expected) =>
+        Assert.Equal(expected, new KernelFeatures { WriteProtectAsync = protection, PagemapScan = scan, SoftDirty = softDirty }.Tracking);
 
     [Fact]
     public void Capabilities_have_names()

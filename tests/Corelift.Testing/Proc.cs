@@ -78,6 +78,14 @@ public static class Proc
     public static bool TracksWrites(int pid) =>
         Lines($"/proc/{pid}/smaps").Any(line => line.StartsWith("VmFlags:", StringComparison.Ordinal) && (line + ' ').Contains(" uw ", StringComparison.Ordinal));
 
+    /// <summary>
+    /// Whether writes to the process's memory have begun to be tracked: by a userfaultfd, or, on a kernel that has soft-dirty bits
+    /// (VmFlags "sd" of every new mapping), by a reset of those.
+    /// </summary>
+    public static bool HasTrackedWrites(int pid) =>
+        TracksWrites(pid) || (WritableFlags("self").Any(flags => flags.Contains(" sd ", StringComparison.Ordinal))
+            && WritableFlags(pid.ToString(CultureInfo.InvariantCulture)).Any(flags => !flags.Contains(" sd ", StringComparison.Ordinal)));
+
     /// <summary>Processes with this comm.</summary>
     public static int[] Named(string name) => [.. Numbers("/proc").Where(pid => Status(pid, "Name") == name)];
 
@@ -92,6 +100,9 @@ public static class Proc
             return []; // the process ended while we looked
         }
     }
+
+    private static IEnumerable<string> WritableFlags(string process) => Lines($"/proc/{process}/smaps")
+        .Where(line => line.StartsWith("VmFlags:", StringComparison.Ordinal) && line.Contains(" wr ", StringComparison.Ordinal)).Select(line => line + ' ');
 
     private static int[] Numbers(string directory)
     {

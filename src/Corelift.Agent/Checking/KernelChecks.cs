@@ -9,11 +9,12 @@ internal static class KernelChecks
 
     internal static IEnumerable<CheckLine> Features(KernelFeatures features)
     {
+        string lost = features.SoftDirty == FeatureState.Present ? "strategy precopy goes by soft-dirty bits, and pauses longer" : "no strategy precopy";
         yield return Of("pidfd_open", features.PidfdOpen, "a pid that is reused is noticed later", $"Linux 5.3; {Filter}");
         yield return Of("pidfd_getfd", features.PidfdGetfd, "targets of other users cannot be read", $"Linux 5.6; {Filter}");
         yield return Of("close_range", features.CloseRange, "an image keeps the target's descriptors open while it lives", $"Linux 5.9; {Filter}");
-        yield return Of("PAGEMAP_SCAN", features.PagemapScan, "no strategy precopy, and pages are looked up one by one", "Linux 6.7");
-        yield return Of("userfaultfd, asynchronous write protection", features.WriteProtectAsync, "no strategy precopy", $"Linux 6.7; {Filter}");
+        yield return Of("PAGEMAP_SCAN", features.PagemapScan, $"{lost}, and pages are looked up one by one", "Linux 6.7");
+        yield return Of("userfaultfd, asynchronous write protection", features.WriteProtectAsync, lost, $"Linux 6.7; {Filter}");
         yield return Of("process_vm_readv", features.ProcessVmReadv, "targets under seccomp cannot be read", Filter);
         yield return Of("move_pages", features.MovePages, "pages that never existed cannot be told from others without PAGEMAP_SCAN", Filter);
         yield return Of(

@@ -159,7 +159,7 @@ internal static class AgentHost
         MaxCaptures = options.MaxCaptures,
         MaxCaptureTime = options.MaxCaptureTime,
         Limits = options.Limits,
-        CanTrackWrites = features is { WriteProtectAsync: FeatureState.Present, PagemapScan: FeatureState.Present },
+        Tracking = features.Tracking,
     };
 
     private static void AddServer(WebApplicationBuilder builder, AgentOptions options)

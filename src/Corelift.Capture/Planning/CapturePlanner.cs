@@ -1,4 +1,5 @@
 using System.Globalization;
+using Corelift.Linux.Memory;
 using Corelift.Linux.Procfs;
 
 namespace Corelift.Capture.Planning;
@@ -6,8 +7,8 @@ namespace Corelift.Capture.Planning;
 /// <summary>What the agent has to spend on a capture.</summary>
 /// <param name="SpoolBytes">Most memory or disk for what strategy direct copies.</param>
 /// <param name="PauseCopyLimitBytes">Most bytes that strategy fork copies in the pause.</param>
-/// <param name="CanTrack">Whether strategy precopy is to be had: kernel, sink, and nothing found against it before.</param>
-internal sealed record CaptureResources(long SpoolBytes, long PauseCopyLimitBytes, bool CanTrack);
+/// <param name="Tracking">What strategy precopy is to be had by: kernel, sink, and nothing found against it before.</param>
+internal sealed record CaptureResources(long SpoolBytes, long PauseCopyLimitBytes, WriteTracking Tracking);
 
 /// <summary>Chooses a strategy from facts, with its reasons, and refuses rather than harm the target.</summary>
 internal static class CapturePlanner
@@ -19,6 +20,9 @@ internal static class CapturePlanner
     private const double CopyPerGibibyteMilliseconds = 450;
     private const double StreamPerGibibyteMilliseconds = 3000;
     private const double ScanPerGibibyteMilliseconds = 0.6;
+    private const double SoftDirtyPerGibibyteMilliseconds = 7;      // of pages that exist; to look at the bits, or to reset them
+    private const double SoftDirtyHolesPerGibibyteMilliseconds = 1; // of address space
+    private const double LiveReadPerGibibyteMilliseconds = 500;
     private const double FixedMilliseconds = 1;
     private const double GibiByte = 1L << 30;
     private const ulong LeastTasksLeft = 8; // before an image, which stays for as long as the client takes
@@ -46,8 +50,14 @@ internal static class CapturePlanner
                 $"{ToMebibytes(bytes.Total)} MiB do not fit the spool of {ToMebibytes((ulong)resources.SpoolBytes)} MiB, so they are streamed while the target is stopped"));
         }
 
-        TimeSpan pause = Estimate(facts, strategy, streams, bytes, request);
+        TimeSpan pause = Estimate(facts, strategy, streams, bytes, request, resources.Tracking);
         AddWarnings(strategy, bytes, request, warnings);
+        if (strategy == CaptureStrategy.Precopy && resources.Tracking == WriteTracking.SoftDirty)
+        {
+            warnings.Add(string.Create(
+                CultureInfo.InvariantCulture,
+                $"this kernel tracks writes by soft-dirty bits alone: while they are reset, before anything is read, whoever of the target makes a page fault waits, {SoftDirtyMilliseconds(facts):F1} ms at most by estimate"));
+        }
         if (refuse && pause > request.StopBudget)
         {
             throw new CaptureException(
@@ -74,10 +84,11 @@ internal static class CapturePlanner
     }
 
     /// <summary>A plan for strategy precopy with what a tracking round found.</summary>
-    internal static CapturePlan WithRate(CapturePlan plan, ulong bytesPerSecond)
+    internal static CapturePlan WithRate(CapturePlan plan, ulong bytesPerSecond, WriteTracking tracking)
     {
-        const double LastLookMilliseconds = 3; // between the last copy before the stop and the stop
-        double copy = bytesPerSecond * LastLookMilliseconds / 1000 / GibiByte * CopyPerGibibyteMilliseconds;
+        // Between the last copy before the stop and the stop; by soft-dirty bits, all the while that the memory is read.
+        double lastLookMilliseconds = tracking == WriteTracking.SoftDirty ? plan.TotalBytes / GibiByte * LiveReadPerGibibyteMilliseconds : 3;
+        double copy = Math.Min(bytesPerSecond * lastLookMilliseconds / 1000, plan.TotalBytes) / GibiByte * CopyPerGibibyteMilliseconds;
         string found = string.Create(
             CultureInfo.InvariantCulture, $"precopy: the target writes {bytesPerSecond / 1e6:F0} MB/s to memory that it had not just written to");
         return plan with
@@ -190,9 +201,16 @@ internal static class CapturePlanner
             return false;
         }
 
-        if (bytes.Total / GibiByte * CopyPerGibibyteMilliseconds < PrecopyMilliseconds(facts, bytes, request))
+        double precopy = PrecopyMilliseconds(facts, bytes, request, resources.Tracking);
+        if (bytes.Total / GibiByte * CopyPerGibibyteMilliseconds < precopy)
         {
             return false; // so little that it is copied at once
+        }
+
+        if (resources.Tracking == WriteTracking.SoftDirty && precopy > ForkMilliseconds(facts) && ForkHazard(facts) is null)
+        {
+            reasons.Add("not precopy: this kernel has soft-dirty bits alone, and to look at those of so much address space takes longer than a fork");
+            return false;
         }
 
         reasons.Add("precopy: memory is read while the target runs, and only what it writes meanwhile is copied while it is stopped");
@@ -201,12 +219,17 @@ internal static class CapturePlanner
 
     private static string? PrecopyObstacle(TargetFacts facts, CaptureRequest request, CaptureResources resources) =>
         !request.SinkCanSeek ? "its core is written in any order, and this client's destination cannot seek"
-        : !resources.CanTrack ? "this kernel does not track writes for other processes (userfaultfd with WP_ASYNC, PAGEMAP_SCAN)"
-        : PrecopyHazards.Find(facts);
+        : resources.Tracking == WriteTracking.None ? "this kernel does not track writes for other processes (userfaultfd with WP_ASYNC and PAGEMAP_SCAN, or soft-dirty bits)"
+        : PrecopyHazards.Find(facts) ?? (resources.Tracking == WriteTracking.SoftDirty ? PrecopyHazards.FindForSoftDirty(facts) : null);
 
-    private static double PrecopyMilliseconds(TargetFacts facts, CaptureBytesByKind bytes, CaptureRequest request) =>
-        (facts.Status.PageTableBytes * 512.0 / GibiByte * ScanPerGibibyteMilliseconds)
+    private static double PrecopyMilliseconds(TargetFacts facts, CaptureBytesByKind bytes, CaptureRequest request, WriteTracking tracking) =>
+        (tracking == WriteTracking.SoftDirty
+            ? SoftDirtyMilliseconds(facts) + (facts.Vmas.Sum(v => v.Vma.IsShared ? 0 : (double)v.Vma.LengthBytes) / GibiByte * SoftDirtyHolesPerGibibyteMilliseconds)
+            : facts.Status.PageTableBytes * 512.0 / GibiByte * ScanPerGibibyteMilliseconds)
         + (Math.Min(bytes.Shared, (ulong)request.PrecopyCopyLimitBytes) / GibiByte * CopyPerGibibyteMilliseconds);
+
+    private static double SoftDirtyMilliseconds(TargetFacts facts) =>
+        facts.Status.PageTableBytes * 512.0 / GibiByte * SoftDirtyPerGibibyteMilliseconds;
 
     /// <summary>Estimate of what a fork of the target takes.</summary>
     internal static double ForkMilliseconds(TargetFacts facts) =>
@@ -214,13 +237,13 @@ internal static class CapturePlanner
         + (facts.Vmas.Count * PerVmaMicroseconds / 1000);
 
     private static TimeSpan Estimate(
-        TargetFacts facts, CaptureStrategy strategy, bool streams, CaptureBytesByKind bytes, CaptureRequest request)
+        TargetFacts facts, CaptureStrategy strategy, bool streams, CaptureBytesByKind bytes, CaptureRequest request, WriteTracking tracking)
     {
         double milliseconds = FixedMilliseconds
             + (facts.Status.ThreadCount * PerThreadMicroseconds / 1000)
             + (facts.Vmas.Count * PerVmaMicroseconds / 1000);
         milliseconds += strategy == CaptureStrategy.Precopy
-            ? PrecopyMilliseconds(facts, bytes, request)
+            ? PrecopyMilliseconds(facts, bytes, request, tracking)
             : strategy == CaptureStrategy.Fork
             ? ForkMilliseconds(facts) + (Math.Min(bytes.PauseCopy, (ulong)request.PauseCopyLimitBytes) / GibiByte * CopyPerGibibyteMilliseconds)
             : bytes.Total / GibiByte * (streams ? StreamPerGibibyteMilliseconds : CopyPerGibibyteMilliseconds);

@@ -44,6 +44,12 @@ internal static class PrecopyHazards
         return facts.Vmas.Any(v => v.PageSizeBytes > LargestPageBytes) ? "the target has huge pages above 2 MiB, which cannot be tracked in parts" : null;
     }
 
+    /// <summary>What soft-dirty bits miss, or null: the kernel keeps none for hugetlb, and drops them where it merges equal pages.</summary>
+    internal static string? FindForSoftDirty(TargetFacts facts) =>
+        facts.Vmas.Any(v => (v.Flags & VmaKernelFlags.HugeTlb) != 0) ? "the target has hugetlb memory, whose writes soft-dirty bits do not tell"
+        : facts.Vmas.Any(v => (v.Flags & VmaKernelFlags.Mergeable) != 0) ? "the target has the kernel merge equal pages (MADV_MERGEABLE), where soft-dirty bits are lost"
+        : null;
+
     /// <summary>Why it had better not be used where there is a choice, or null: devices that write behind the tracker's back.</summary>
     internal static string? FindDoubt(TargetFacts facts)
     {

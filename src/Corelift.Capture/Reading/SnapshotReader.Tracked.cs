@@ -13,7 +13,7 @@ public sealed partial class SnapshotReader
     private readonly PageRunList _scratch = new(1024);
     private Pagemap? _livePagemap;
 
-    private Pagemap LivePagemap => _livePagemap ??= new Pagemap((int)_sources.Pagemap!.DangerousGetHandle());
+    private Pagemap LivePagemap => _livePagemap ??= new Pagemap((int)_sources.Pagemap!.DangerousGetHandle(), _sources.Tracking);
 
     /// <summary>
     /// Reads what was written since the last round, and in the first one everything. The target runs: pages may be of different

@@ -24,6 +24,9 @@ internal sealed class SnapshotSources : IDisposable
     /// <summary>Strategy precopy: what differs from what the live rounds read, in ascending order.</summary>
     internal PageRun[] Written { get; init; } = [];
 
+    /// <summary>Strategy precopy: what tells which pages were written to.</summary>
+    internal WriteTracking Tracking { get; init; }
+
     /// <summary>Strategy precopy: what the live rounds read.</summary>
     internal LiveCoverage? Live { get; init; }
 

@@ -34,7 +34,7 @@ public sealed class PrecopyCapture : IAsyncDisposable
         _worker = worker;
         _approver = approver;
         using SharedBuffer report = SharedBuffer.Open(tracking.TakeDescriptor(WorkerDescriptors.Report)!);
-        (_, ReportParts parts, _) = CaptureReport.Read(report);
+        (ReportHeader header, ReportParts parts, _) = CaptureReport.Read(report);
         _coverage = new LiveCoverage(parts.Regions);
         _sources = new SnapshotSources
         {
@@ -44,6 +44,7 @@ public sealed class PrecopyCapture : IAsyncDisposable
             Pagemap = tracking.TakeDescriptor(WorkerDescriptors.Pagemap),
             Directory = directory,
             Live = _coverage,
+            Tracking = header.Tracking,
         };
         tracking.KeepTaken();
         _reader = new SnapshotReader(_sources);
@@ -76,8 +77,9 @@ public sealed class PrecopyCapture : IAsyncDisposable
         }
 
         // Where the target writes faster than the wire takes it, the worker's own rounds, at the speed of memory, do better.
+        // Soft-dirty bits are reset once: another round would read all that was written since then again, and so would the stop.
         _written = Guarded(_reader.MeasureWritten);
-        bool wants = _written > LittleBytes && _written < _rounds[^1].MemoryBytes * EnoughShrinking && _rounds.Count < MostRounds;
+        bool wants = _sources.Tracking != WriteTracking.SoftDirty && _written > LittleBytes && _written < _rounds[^1].MemoryBytes * EnoughShrinking && _rounds.Count < MostRounds;
         if (!_prepares)
         {
             // The worker looks at the target once more while the next round is read.

@@ -20,6 +20,7 @@ internal struct ReportHeader
     internal int ThreadCount, ThreadStrideBytes, RegionCount, RegionBytes, ExtentCount, UnreadableCount, WrittenCount, MapsBytes, AuxvBytes;
     internal int IsGroupStopped, ImagePid;
     internal CaptureStrategy Strategy;
+    internal WriteTracking Tracking; // of live rounds
     internal long PauseNanoseconds, SkewNanoseconds, StoppedAtUnixNanoseconds;
     internal long Interrupt, Registers, Scan, Copy, Fork, Resume, Setup;
     internal ulong ScratchStart, ScratchEnd;

@@ -17,7 +17,7 @@ internal sealed partial class PrecopyPause
 
     /// <summary>
     /// Copies what the target writes while it runs, again and again: at the speed of memory, so what is left shrinks to what it
-    /// writes in a millisecond or two.
+    /// writes in a millisecond or two. Not where the writes are tracked by soft-dirty bits: they cannot be reset for what was copied.
     /// </summary>
     internal void CopyWhileRunning()
     {
@@ -25,7 +25,8 @@ internal sealed partial class PrecopyPause
         Copy(_memory.TakenLocally); // by an earlier try, whose copies are gone
         Measure();
         long last = long.MaxValue;
-        for (int round = 0, stalls = 0; round < MostLocalRounds && stalls < MostStalls; round++)
+        int mostRounds = _memory.Tracker.Tracking == WriteTracking.SoftDirty ? 0 : MostLocalRounds;
+        for (int round = 0, stalls = 0; round < mostRounds && stalls < MostStalls; round++)
         {
             if (_leftBytes > Buffer.LengthBytes - _copier.UsedBytes)
             {

@@ -58,8 +58,8 @@ internal sealed partial class PrecopyPause : IDisposable
         _copier = new PauseCopier(Buffer);
         _presence = new PagePresence(target.Facts, memory.Files.Pagemap, target.Facts.Directory.Tid);
         _runningMemory = new BulkMemory(target.Facts.Directory.Tid, memory.Files.Memory, pagemap: null);
-        _scanner = new WrittenScanner(memory.Files.Pagemap!);
-        _scanner.SetRegions(_regions);
+        _scanner = new WrittenScanner(memory.Files.Pagemap!, memory.Tracker);
+        _scanner.SetRegions(_regions, _vmas);
     }
 
     /// <summary>Holds what was copied.</summary>
@@ -91,7 +91,7 @@ internal sealed partial class PrecopyPause : IDisposable
         Check(_scanner.Complete());
         if (changed)
         {
-            _scanner.SetRegions(_regions);
+            _scanner.SetRegions(_regions, _vmas);
             _scanner.Begin();
             Check(_scanner.Complete());
         }

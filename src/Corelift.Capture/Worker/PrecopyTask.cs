@@ -20,7 +20,7 @@ internal static class PrecopyTask
         using ProcessDirectory directory = TargetFacts.Open(new ProcessRef(request.Pid, request.StartTimeTicks));
         TargetFacts facts = TargetFacts.Read(directory);
         using TrackedMemory memory = TrackedMemory.Begin(request, facts, directory, replies, clock);
-        using (SharedBuffer report = CaptureReport.Write(default, new ReportParts(memory.Maps, [], [.. memory.Regions], []), new ExtentList()))
+        using (SharedBuffer report = CaptureReport.Write(new ReportHeader { Tracking = memory.Tracker.Tracking }, new ReportParts(memory.Maps, [], [.. memory.Regions], []), new ExtentList()))
         {
             replies.Tracking(
                 (WorkerDescriptors.Report, report.File),

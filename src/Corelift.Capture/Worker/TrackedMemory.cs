@@ -13,15 +13,16 @@ namespace Corelift.Capture.Worker;
 /// </summary>
 internal sealed class TrackedMemory : IDisposable
 {
-    private readonly WriteTracker _tracker;
-
     private TrackedMemory(WriteTracker tracker, TargetFiles files, byte[] maps, List<CaptureRegion> regions)
     {
-        _tracker = tracker;
+        Tracker = tracker;
         Files = files;
         Maps = maps;
         Regions = regions;
     }
+
+    /// <summary>What tracks the writes.</summary>
+    internal WriteTracker Tracker { get; }
 
     /// <summary>mem, pagemap and auxv of the target; the first two are never null.</summary>
     internal TargetFiles Files { get; }
@@ -44,42 +45,43 @@ internal sealed class TrackedMemory : IDisposable
     /// <exception cref="CaptureException">PrecopyNotPossible, with the reason; the target is as it was.</exception>
     internal static TrackedMemory Begin(WorkerRequest request, TargetFacts facts, ProcessDirectory directory, WorkerReplies replies, WorkerClock clock)
     {
-        SafeFileHandle? userfault = null;
-        TargetFiles files = default;
+        Handles handles = default;
         string refusal = BriefStop.Run(
             facts,
             directory,
             clock,
             request.StopBudgetNanoseconds,
-            (caller, deadline) => Open(facts, caller, deadline, out userfault, out files),
+            (caller, deadline) => Open(facts, caller, deadline, out handles),
             out long stopped,
             new Permission(request, replies));
-        WriteTracker? tracker = userfault is null ? null : WriteTracker.Begin(userfault);
-        if (tracker is null || files.Memory is null || files.Pagemap is null)
+        (WriteTracker? tracker, SafeFileHandle? clearRefs, TargetFiles files) = handles;
+        using (clearRefs)
         {
-            tracker?.Dispose();
-            files.Close();
-            throw Refuse(refusal.Length > 0 ? refusal : "the kernel does not track writes for us, or its files cannot be opened there");
-        }
+            try
+            {
+                if (tracker is null || files.Memory is null || files.Pagemap is null)
+                {
+                    throw Refuse(refusal.Length > 0 ? refusal : "the kernel does not track writes for us, or its files cannot be opened there");
+                }
 
-        try
-        {
-            TrackedMemory memory = Register(request, facts, tracker, files);
-            memory.SetupNanoseconds = stopped;
-            return memory;
-        }
-        catch
-        {
-            tracker.Dispose();
-            files.Close();
-            throw;
+                TrackedMemory memory = Register(request, facts, tracker, files, clearRefs);
+                memory.SetupNanoseconds = stopped;
+                return memory;
+            }
+            catch
+            {
+                tracker?.Dispose();
+                files.Close();
+                throw;
+            }
         }
     }
 
     /// <summary>Tracks mappings that came since, too: then they can be copied before the stop as well.</summary>
     internal void TrackNew(byte[] maps, List<Vma> vmas, List<CaptureRegion> regions)
     {
-        if (maps.AsSpan().SequenceEqual(Maps))
+        // By soft-dirty bits, what is not registered is known to be new.
+        if (Tracker.Tracking == WriteTracking.SoftDirty || maps.AsSpan().SequenceEqual(Maps))
         {
             return;
         }
@@ -90,7 +92,7 @@ internal sealed class TrackedMemory : IDisposable
             if (region.Source == RegionSource.Tracked && region.VmaIndex != last)
             {
                 last = region.VmaIndex;
-                _ = Track(_tracker, vmas[last]); // those that are tracked already stay so
+                _ = Track(Tracker, vmas[last]); // those that are tracked already stay so
             }
         }
     }
@@ -98,13 +100,13 @@ internal sealed class TrackedMemory : IDisposable
     /// <summary>Ends the tracking and takes every protection away.</summary>
     public void Dispose()
     {
-        _tracker.Dispose();
+        Tracker.Dispose();
         Files.Close();
     }
 
-    private static string Open(TargetFacts facts, RemoteCaller caller, long deadline, out SafeFileHandle? userfault, out TargetFiles files)
+    private static string Open(TargetFacts facts, RemoteCaller caller, long deadline, out Handles handles)
     {
-        (userfault, files) = (null, default);
+        handles = default;
         if (ProcessImage.Create(caller, isPeer: true, deadline, out Errno errno) is not { } peer)
         {
             return $"the kernel refuses a helper ({errno})";
@@ -112,18 +114,38 @@ internal sealed class TrackedMemory : IDisposable
 
         if (peer.LeaveFileTable(deadline))
         {
-            userfault = peer.OpenUserfault(deadline);
-            files = facts.CanOpenMem
+            WriteTracker? tracker = peer.OpenUserfault(deadline) is { } userfault ? WriteTracker.Begin(userfault) : null;
+            SafeFileHandle? clearRefs = tracker?.Tracking == WriteTracking.SoftDirty ? peer.OpenClearRefs(deadline) : null;
+            TargetFiles files = facts.CanOpenMem
                 ? new TargetFiles(
                     facts.Directory.OpenForReading("mem"), facts.Directory.OpenForReading("pagemap"), facts.Directory.ReadFile("auxv"))
                 : TargetFiles.From(peer, deadline);
+            handles = new Handles(tracker, clearRefs, files);
         }
 
         peer.Kill(deadline);
         return ProcessImage.Reap(caller, peer.PidInTarget, deadline) ? string.Empty : "the helper could not be reaped";
     }
 
-    private static TrackedMemory Register(WorkerRequest request, TargetFacts facts, WriteTracker tracker, TargetFiles files)
+    /// <summary>Not in the brief stop: it takes milliseconds for a gigabyte, and the target runs meanwhile.</summary>
+    private static void ResetSoftDirty(TargetFacts facts, SafeFileHandle pagemap, SafeFileHandle? clearRefs)
+    {
+        if (PrecopyHazards.FindForSoftDirty(facts) is { } hazard)
+        {
+            throw Refuse(hazard);
+        }
+
+        IEnumerable<PageRun> writable = facts.Vmas.Where(v => v.Vma.IsWritable && !v.Vma.IsShared)
+            .Select(v => new PageRun(v.Vma.Start.Value, v.Vma.End.Value));
+        if (clearRefs is null
+            || !SoftDirtyBits.TryReset(clearRefs, new Pagemap((int)pagemap.DangerousGetHandle(), WriteTracking.SoftDirty), writable))
+        {
+            throw Refuse("its clear_refs (proc(5)) cannot be opened there, or does not reset soft-dirty bits");
+        }
+    }
+
+    private static TrackedMemory Register(
+        WorkerRequest request, TargetFacts facts, WriteTracker tracker, TargetFiles files, SafeFileHandle? clearRefs)
     {
         byte[] maps = facts.Directory.ReadFile("maps");
         List<Vma> vmas = MapsParser.Parse(maps, ProcfsLimits.Default);
@@ -149,16 +171,26 @@ internal sealed class TrackedMemory : IDisposable
             regions[i] = later ? region with { Consistency = Consistency.None, Hole = HoleCause.NotInContent, Source = RegionSource.None } : region;
         }
 
+        if (tracker.Tracking == WriteTracking.SoftDirty)
+        {
+            ResetSoftDirty(facts, files.Pagemap!, clearRefs); // what is new since the maps were read is not registered
+        }
+
         return new TrackedMemory(tracker, files, maps, regions);
     }
 
+    /// <summary>Older kernels register no file mappings: those go by soft-dirty bits alone.</summary>
     private static bool Track(WriteTracker tracker, Vma vma) => tracker.Register(vma.Start.Value, vma.End.Value) switch
     {
         Errno.None => true,
         Errno.NoSuchTask => throw new CaptureException(CaptureFailure.TargetExited, "the target ended, or called execve, while it was being prepared"),
-        _ => false,
+        Errno.Busy when tracker.Tracking == WriteTracking.SoftDirty => throw Refuse("it handles page faults by itself (userfaultfd)"),
+        _ => tracker.Tracking == WriteTracking.SoftDirty && vma.IsFileBacked,
     };
 
     private static CaptureException Refuse(string reason) => new(
         CaptureFailure.PrecopyNotPossible, $"what the target writes cannot be tracked: {reason}; ask for strategy fork or direct, or let the agent choose");
+
+    /// <summary>What a helper opened; the second for soft-dirty bits only.</summary>
+    private readonly record struct Handles(WriteTracker? Tracker, SafeFileHandle? ClearRefs, TargetFiles Files);
 }

@@ -1,6 +1,7 @@
 using Corelift.Linux;
 using Corelift.Linux.Memory;
 using Corelift.Linux.Processes;
+using Corelift.Linux.Procfs;
 using Microsoft.Win32.SafeHandles;
 
 namespace Corelift.Capture.Worker;
@@ -18,6 +19,7 @@ internal sealed class WrittenScanner : IDisposable
     private const int MuchPerSlice = 4;
     private const long LongestSpinNanoseconds = 50_000;
 
+    private readonly WriteTracking _tracking;
     private readonly WrittenShare[] _shares;
     private readonly Thread[] _helpers;
     private readonly int[] _helperTids;
@@ -33,12 +35,14 @@ internal sealed class WrittenScanner : IDisposable
 
     /// <summary>Starts the threads.</summary>
     /// <param name="pagemap">The target's pagemap.</param>
-    internal WrittenScanner(SafeFileHandle pagemap)
+    /// <param name="tracker">What tracks its writes.</param>
+    internal WrittenScanner(SafeFileHandle pagemap, WriteTracker tracker)
     {
+        _tracking = tracker.Tracking;
         _shares = new WrittenShare[1 + Math.Clamp(Environment.ProcessorCount - 1, 0, MostHelpers)];
         for (int i = 0; i < _shares.Length; i++)
         {
-            _shares[i] = new WrittenShare(pagemap);
+            _shares[i] = new WrittenShare(pagemap, tracker);
         }
 
         _next = new int[_shares.Length];
@@ -66,8 +70,10 @@ internal sealed class WrittenScanner : IDisposable
     internal PageRunList Present { get; } = new(RunsAhead);
 
     /// <summary>Cuts the tracked regions into slices; to be called whenever they have changed.</summary>
-    internal void SetRegions(List<CaptureRegion> regions)
+    internal void SetRegions(List<CaptureRegion> regions, List<Vma> vmas)
     {
+        // By soft-dirty bits no slice is of two mappings: whether it is what it was is asked of each.
+        bool isSoftDirty = _tracking == WriteTracking.SoftDirty;
         var slices = new List<ScanSlice>();
         for (int i = 0; i < regions.Count;)
         {
@@ -77,15 +83,16 @@ internal sealed class WrittenScanner : IDisposable
                 continue;
             }
 
-            (ulong start, ulong end) = (regions[i].Start, regions[i].End);
-            for (i++; i < regions.Count && regions[i].Source == RegionSource.Tracked && regions[i].Start == end; i++)
+            (ulong start, ulong end, int vma) = (regions[i].Start, regions[i].End, regions[i].VmaIndex);
+            for (i++; i < regions.Count && regions[i].Source == RegionSource.Tracked && regions[i].Start == end && (!isSoftDirty || regions[i].VmaIndex == vma); i++)
             {
                 end = regions[i].End;
             }
 
+            bool mustBeRegistered = isSoftDirty && !vmas[vma].IsFileBacked;
             for (ulong at = start; at < end; at += Math.Min(SliceBytes, end - at))
             {
-                slices.Add(new ScanSlice(at, at + Math.Min(SliceBytes, end - at), at == start ? end : at));
+                slices.Add(new ScanSlice(at, at + Math.Min(SliceBytes, end - at), at == start ? end : at, mustBeRegistered));
             }
         }
 

@@ -8,7 +8,8 @@ namespace Corelift.Capture.Worker;
 /// <param name="Start">First address.</param>
 /// <param name="End">End.</param>
 /// <param name="SpanEnd">Up to where mappings without a tracker are looked for: only by the first slice of tracked neighbours, in one request.</param>
-internal readonly record struct ScanSlice(ulong Start, ulong End, ulong SpanEnd);
+/// <param name="MustBeRegistered">Whether it is new, or was moved here, where it is not registered: anonymous memory, by soft-dirty bits.</param>
+internal readonly record struct ScanSlice(ulong Start, ulong End, ulong SpanEnd, bool MustBeRegistered);
 
 /// <summary>How long a share's lists were.</summary>
 internal readonly record struct ShareMark(int Written, int Untracked, int Present);
@@ -17,12 +18,12 @@ internal readonly record struct ShareMark(int Written, int Untracked, int Presen
 internal readonly record struct SliceFound(WrittenShare? Share, ShareMark From, ShareMark To);
 
 /// <summary>What one thread of <see cref="WrittenScanner"/> found.</summary>
-internal sealed class WrittenShare(SafeFileHandle pagemap)
+internal sealed class WrittenShare(SafeFileHandle pagemap, WriteTracker tracker)
 {
     private const int RunsAhead = 16 * 1024;
     private const int FewRuns = 64;
 
-    private readonly Pagemap _pagemap = new((int)pagemap.DangerousGetHandle());
+    private readonly Pagemap _pagemap = new((int)pagemap.DangerousGetHandle(), tracker.Tracking);
     private readonly PageRunList _scratch = new(RunsAhead);
     private readonly PageRunList _written = new(RunsAhead);
     private readonly PageRunList _untracked = new(64);
@@ -41,7 +42,7 @@ internal sealed class WrittenShare(SafeFileHandle pagemap)
     internal Errno Scan(ScanSlice range, bool expectsMuch, out SliceFound found)
     {
         ShareMark from = Mark;
-        Errno result = Find(range, expectsMuch);
+        Errno result = tracker.Tracking == WriteTracking.SoftDirty ? FindDirty(range) : Find(range, expectsMuch);
         found = new SliceFound(this, from, Mark);
         return result;
     }
@@ -63,6 +64,17 @@ internal sealed class WrittenShare(SafeFileHandle pagemap)
         {
             target.Add(run.Start, run.End);
         }
+    }
+
+    private Errno FindDirty(ScanSlice range)
+    {
+        if (!range.MustBeRegistered || tracker.IsRegistered(range.Start))
+        {
+            return _pagemap.FindWrittenAndPresent(range.Start, range.End, _written, _present);
+        }
+
+        _written.Add(range.Start, range.End);
+        return _pagemap.Scan(range.Start, range.End, _present) ? Errno.None : Errno.NoSuchTask;
     }
 
     private Errno Find(ScanSlice range, bool expectsMuch)

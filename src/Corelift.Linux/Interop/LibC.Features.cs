@@ -26,6 +26,7 @@ internal struct UffdioApi
 {
     internal const ulong Version = 0xaa; // UFFD_API
     internal const nuint Request = 0xc018aa3f; // UFFDIO_API
+    internal const ulong WriteProtect = 1UL << 0; // UFFD_FEATURE_PAGEFAULT_FLAG_WP
     internal const ulong WriteProtectUnpopulated = 1UL << 13; // UFFD_FEATURE_WP_UNPOPULATED
     internal const ulong WriteProtectAsync = 1UL << 15; // UFFD_FEATURE_WP_ASYNC
 

@@ -16,6 +16,10 @@ internal static unsafe partial class LibC
     [LibraryImport(Library, EntryPoint = "pread64", SetLastError = true)]
     internal static partial nint Pread(int descriptor, void* buffer, nuint count, long offset);
 
+    /// <summary>write(2).</summary>
+    [LibraryImport(Library, EntryPoint = "write", SetLastError = true)]
+    internal static partial nint Write(int descriptor, void* buffer, nuint count);
+
     /// <summary>ioctl(2) with a pointer argument.</summary>
     [LibraryImport(Library, EntryPoint = "ioctl", SetLastError = true)]
     internal static partial int Ioctl(int descriptor, nuint request, void* argument);

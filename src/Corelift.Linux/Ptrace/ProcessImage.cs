@@ -17,6 +17,7 @@ public sealed class ProcessImage
     private const ulong Unshare = 2;                // CLOSE_RANGE_UNSHARE
     private const ulong CurrentDirectory = unchecked((ulong)-100); // AT_FDCWD
     private const ulong ReadOnlyCloseOnExec = 0x80000;
+    private const ulong WriteOnlyCloseOnExec = 0x80001;
     private const int SetDumpable = 4;              // PR_SET_DUMPABLE
 
     private readonly RemoteCaller _caller;
@@ -73,7 +74,7 @@ public sealed class ProcessImage
         _caller.CallInImage(Tid, deadline, SyscallNumber.CloseRange, [0, uint.MaxValue, Unshare]) == 0;
 
     /// <summary>Opens a file below /proc/self in the image and takes the descriptor over.</summary>
-    /// <param name="name">"mem", "pagemap" or "auxv".</param>
+    /// <param name="name">"mem", "pagemap", "auxv" or "status".</param>
     /// <param name="deadline">In nanoseconds of CLOCK_MONOTONIC.</param>
     /// <returns>The descriptor, or null where the target's mounts have no /proc, or its owner is another.</returns>
     internal SafeFileHandle? Open(string name, long deadline)
@@ -108,6 +109,31 @@ public sealed class ProcessImage
         const ulong UserModeOnly = 1;           // UFFD_USER_MODE_ONLY: allowed to everybody
         const ulong NonBlockingCloseOnExec = 0x80800;
         return TakeOver(_caller.CallInImage(Tid, deadline, SyscallNumber.Userfaultfd, [NonBlockingCloseOnExec | UserModeOnly]));
+    }
+
+    /// <summary>
+    /// Opens the target's clear_refs for writing in a peer and takes the descriptor over: the file is its owner's alone, and asks
+    /// no more once it is open. It is found by the pid that the target's own /proc knows it by.
+    /// </summary>
+    /// <param name="deadline">In nanoseconds of CLOCK_MONOTONIC.</param>
+    /// <returns>The descriptor, or null where the target's mounts have no /proc, or the file belongs to another.</returns>
+    internal SafeFileHandle? OpenClearRefs(long deadline)
+    {
+        Span<byte> text = stackalloc byte[1024];
+        using (SafeFileHandle? status = Open("status", deadline))
+        {
+            text = status is null ? [] : text[..RandomAccess.Read(status, text, 0)];
+        }
+
+        int start = text.IndexOf("\nPPid:\t"u8);
+        if (start < 0 || !System.Buffers.Text.Utf8Parser.TryParse(text[(start + 7)..], out int pid, out _) || pid <= 0
+            || !_caller.WritePath(Tid, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"/proc/{pid}/clear_refs")))
+        {
+            return null;
+        }
+
+        return TakeOver(_caller.CallInImage(
+            Tid, deadline, SyscallNumber.OpenAt, [CurrentDirectory, _caller.PathAddress, WriteOnlyCloseOnExec, 0]));
     }
 
     /// <summary>
