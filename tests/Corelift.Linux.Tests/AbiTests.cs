@@ -32,6 +32,7 @@ public sealed class AbiTests
         ("offsetof(struct uffdio_api, features)", Offset<UffdioApi>(nameof(UffdioApi.Features))),
         ("UFFD_API", UffdioApi.Version),
         ("UFFDIO_API", (ulong)UffdioApi.Request),
+        ("UFFD_FEATURE_PAGEFAULT_FLAG_WP", UffdioApi.WriteProtect),
         ("sizeof(struct uffdio_range)", (ulong)Marshal.SizeOf<UffdioRange>()),
         ("sizeof(struct uffdio_register)", (ulong)Marshal.SizeOf<UffdioRegister>()),
         ("offsetof(struct uffdio_register, mode)", Offset<UffdioRegister>(nameof(UffdioRegister.Mode))),
