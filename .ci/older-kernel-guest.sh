@@ -12,5 +12,5 @@ tests() {
 
 tests Corelift.Linux.Tests 'FullyQualifiedName~SoftDirtyTests|FullyQualifiedName~PagemapTests|FullyQualifiedName~BulkMemoryTests|FullyQualifiedName~LiveProcfsTests'
 # Without what keeps both CPUs busy: emulated, that takes minutes.
-tests Corelift.EndToEnd.Tests '(FullyQualifiedName~PrecopyTests|(FullyQualifiedName~MemoryIsExactTests&DisplayName~precopy))&FullyQualifiedName!~A_dirty_set&FullyQualifiedName!~Pages_written&FullyQualifiedName!~Page_pairs'
+tests Corelift.EndToEnd.Tests '(FullyQualifiedName~PrecopyTests|((FullyQualifiedName~MemoryIsExactTests|FullyQualifiedName~LeavesNothingBehindTests)&DisplayName~recopy))&FullyQualifiedName!~A_dirty_set&FullyQualifiedName!~Pages_written&FullyQualifiedName!~Page_pairs'
 echo "== end"
