@@ -17,13 +17,16 @@ unpack() {
     rm "$folder/$1"_*.deb
 }
 
+kernel_package() { apt-cache depends linux-image-amd64 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[0-9][0-9A-Za-z.+~-]*-amd64\)$/\1/p' | head -1 || true; }
+
 prepare() {
     local package version module
     say "unpacking Debian's kernel"
     rm -rf "$folder"
     mkdir -p "$folder/root" "$folder/first/"{bin,proc,sys,dev,modules}
-    package=$(apt-cache depends linux-image-amd64 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[0-9.-]*-amd64\)$/\1/p' | head -1)
-    [ -n "$package" ] || { apt-get update -qq && package=$(apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9.-]*-amd64\)$/\1/p' | head -1); }
+    package=$(kernel_package)
+    [ -n "$package" ] || { apt-get update -qq && package=$(kernel_package); }
+    [ -n "$package" ] || fail "apt has no package linux-image-amd64: add a mirror of Debian 12 to its sources"
     unpack "$package"
     unpack busybox-static
     version=${package#linux-image-}
@@ -44,7 +47,7 @@ prepare() {
 
 [ "$(uname -m)" = x86_64 ] || fail "the older kernel is one for x86-64"
 need qemu-system-x86_64:qemu-system-x86 cpio:cpio depmod:kmod
-[ -e "$folder/initramfs" ] && [ -e "$folder/vmlinuz" ] || prepare
+[ "$folder/initramfs" -nt .ci/older-kernel-init.sh ] && [ -e "$folder/vmlinuz" ] || prepare
 
 # TCG, not KVM: this may be a virtual machine itself. Files are shared read-only.
 exec qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 4G -nographic -monitor none -nic none -no-reboot \
