@@ -30,17 +30,21 @@ internal readonly record struct AgentMemory(long Own, long Spool)
 
     private static long PrivateSpool(int pid)
     {
-        long largest = 0;
-        bool isAnonymous = false;
+        (long largest, long sum) = (0, 0);
+        (string end, bool isAnonymous) = ("", false);
         foreach (string line in Text($"/proc/{pid}/smaps").Split('\n'))
         {
             if (line.Length > 0 && !char.IsUpper(line[0]))
             {
+                string[] ends = line.Split(' ', 2)[0].Split('-');
                 isAnonymous = line.Contains(" rw-p 00000000 00:00 0", StringComparison.Ordinal);
+                sum = isAnonymous && ends[0] == end ? sum : 0; // it is of several mappings, one beside the other: huge and small pages
+                end = isAnonymous ? ends[1] : "";
             }
             else if (isAnonymous && line.StartsWith("Rss:", StringComparison.Ordinal))
             {
-                largest = Math.Max(largest, long.Parse(line.AsSpan(4, line.Length - 6).Trim(), CultureInfo.InvariantCulture) * 1024);
+                sum += long.Parse(line.AsSpan(4, line.Length - 6).Trim(), CultureInfo.InvariantCulture) * 1024;
+                largest = Math.Max(largest, sum);
             }
         }
 

@@ -79,7 +79,8 @@ public sealed class PrecopyCapture : IAsyncDisposable
         // Where the target writes faster than the wire takes it, the worker's own rounds, at the speed of memory, do better.
         // Soft-dirty bits are reset once: another round would read all that was written since then again, and so would the stop.
         _written = Guarded(_reader.MeasureWritten);
-        bool wants = _sources.Tracking != WriteTracking.SoftDirty && _written > LittleBytes && _written < _rounds[^1].MemoryBytes * EnoughShrinking && _rounds.Count < MostRounds;
+        bool wants = _sources.Tracking != WriteTracking.SoftDirty && _rounds.Count < MostRounds
+            && _written > LittleBytes && _written < _rounds[^1].MemoryBytes * EnoughShrinking;
         if (!_prepares)
         {
             // The worker looks at the target once more while the next round is read.
