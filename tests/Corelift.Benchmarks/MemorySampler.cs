@@ -19,7 +19,8 @@ internal readonly record struct AgentMemory(long Own, long Spool)
         {
             long before = pid == agentPid ? 0 : PrivateSpool(pid);
             long anonymous = Proc.StatusBytes(pid, "RssAnon");
-            long spool = before == 0 ? 0 : Math.Min(anonymous, Math.Max(before, PrivateSpool(pid))); // it is given back meanwhile
+            // It is made, or given back, meanwhile.
+            long spool = before == 0 && anonymous < LeastSpool ? 0 : Math.Min(anonymous, Math.Max(before, PrivateSpool(pid)));
             own += anonymous - spool + Proc.StatusBytes(pid, "RssFile");
             spools += spool;
             shared = Math.Max(shared, Proc.StatusBytes(pid, "RssShmem"));
