@@ -98,6 +98,8 @@ public sealed unsafe partial class SoftDirtyTests : IDisposable
         using var other = System.Diagnostics.Process.Start("sleep", "60");
         try
         {
+            // Until its execve is over, a child of vfork(2) has this memory; the name is set after that (fs/exec.c, begin_new_exec).
+            Assert.True(SpinWait.SpinUntil(() => File.ReadAllText($"/proc/{other.Id}/comm") == "sleep\n", TimeSpan.FromSeconds(30)));
             using SafeFileHandle clearRefs = File.OpenHandle($"/proc/{other.Id}/clear_refs", FileMode.Open, FileAccess.Write);
             Assert.False(SoftDirtyBits.TryReset(clearRefs, _pagemap, [Whole]));
         }
