@@ -76,7 +76,7 @@ public static class Proc
 
     /// <summary>Whether a userfaultfd tracks writes to a mapping of the process (VmFlags "uw"; proc(5)).</summary>
     public static bool TracksWrites(int pid) =>
-        Lines($"/proc/{pid}/smaps").Any(line => line.StartsWith("VmFlags:", StringComparison.Ordinal) && (line + ' ').Contains(" uw ", StringComparison.Ordinal));
+        VmFlags(pid.ToString(CultureInfo.InvariantCulture)).Any(flags => flags.Contains(" uw ", StringComparison.Ordinal));
 
     /// <summary>
     /// Whether writes to the process's memory have begun to be tracked: by a userfaultfd, or, on a kernel that has soft-dirty bits
@@ -101,8 +101,10 @@ public static class Proc
         }
     }
 
-    private static IEnumerable<string> WritableFlags(string process) => Lines($"/proc/{process}/smaps")
-        .Where(line => line.StartsWith("VmFlags:", StringComparison.Ordinal) && line.Contains(" wr ", StringComparison.Ordinal)).Select(line => line + ' ');
+    private static IEnumerable<string> WritableFlags(string process) => VmFlags(process).Where(flags => flags.Contains(" wr ", StringComparison.Ordinal));
+
+    private static IEnumerable<string> VmFlags(string process) =>
+        Lines($"/proc/{process}/smaps").Where(line => line.StartsWith("VmFlags:", StringComparison.Ordinal)).Select(line => line + ' ');
 
     private static int[] Numbers(string directory)
     {

@@ -54,10 +54,9 @@ internal static class CapturePlanner
         AddWarnings(strategy, bytes, request, warnings);
         if (strategy == CaptureStrategy.Precopy && resources.Tracking == WriteTracking.SoftDirty)
         {
-            warnings.Add(string.Create(
-                CultureInfo.InvariantCulture,
-                $"this kernel tracks writes by soft-dirty bits alone: while they are reset, before anything is read, whoever of the target makes a page fault waits, {SoftDirtyMilliseconds(facts):F1} ms at most by estimate"));
+            warnings.Add(SoftDirtyWarning(facts));
         }
+
         if (refuse && pause > request.StopBudget)
         {
             throw new CaptureException(
@@ -225,15 +224,21 @@ internal static class CapturePlanner
     private static double PrecopyMilliseconds(TargetFacts facts, CaptureBytesByKind bytes, CaptureRequest request, WriteTracking tracking) =>
         (tracking == WriteTracking.SoftDirty
             ? SoftDirtyMilliseconds(facts) + (facts.Vmas.Sum(v => v.Vma.IsShared ? 0 : (double)v.Vma.LengthBytes) / GibiByte * SoftDirtyHolesPerGibibyteMilliseconds)
-            : facts.Status.PageTableBytes * 512.0 / GibiByte * ScanPerGibibyteMilliseconds)
+            : MappedGibibytes(facts) * ScanPerGibibyteMilliseconds)
         + (Math.Min(bytes.Shared, (ulong)request.PrecopyCopyLimitBytes) / GibiByte * CopyPerGibibyteMilliseconds);
 
-    private static double SoftDirtyMilliseconds(TargetFacts facts) =>
-        facts.Status.PageTableBytes * 512.0 / GibiByte * SoftDirtyPerGibibyteMilliseconds;
+    private static double SoftDirtyMilliseconds(TargetFacts facts) => MappedGibibytes(facts) * SoftDirtyPerGibibyteMilliseconds;
+
+    private static string SoftDirtyWarning(TargetFacts facts) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"this kernel tracks writes by soft-dirty bits alone: while they are reset, before anything is read, whoever of the target makes a page fault waits, {SoftDirtyMilliseconds(facts):F1} ms at most by estimate");
+
+    /// <summary>As much as its page tables have entries for, of 4 KiB pages.</summary>
+    private static double MappedGibibytes(TargetFacts facts) => facts.Status.PageTableBytes * 512.0 / GibiByte;
 
     /// <summary>Estimate of what a fork of the target takes.</summary>
     internal static double ForkMilliseconds(TargetFacts facts) =>
-        FixedMilliseconds + (facts.Status.PageTableBytes * 512.0 / GibiByte * ForkPerGibibyteMilliseconds)
+        FixedMilliseconds + (MappedGibibytes(facts) * ForkPerGibibyteMilliseconds)
         + (facts.Vmas.Count * PerVmaMicroseconds / 1000);
 
     private static TimeSpan Estimate(

@@ -79,19 +79,13 @@ public sealed class ProcessImage
     /// <returns>The descriptor, or null where the target's mounts have no /proc, or its owner is another.</returns>
     internal SafeFileHandle? Open(string name, long deadline)
     {
-        if (!_caller.WritePath(Tid, $"/proc/self/{name}"))
-        {
-            return null;
-        }
-
-        long descriptor = _caller.CallInImage(
-            Tid, deadline, SyscallNumber.OpenAt, [CurrentDirectory, _caller.PathAddress, ReadOnlyCloseOnExec, 0]);
+        string path = $"/proc/self/{name}";
+        long descriptor = OpenPath(path, ReadOnlyCloseOnExec, deadline);
         if (descriptor < 0 && !_isPeer && IsNonDumpable(deadline))
         {
             // A non-dumpable process's files belong to root. The image is ours: it may open its own for a moment.
             _ = _caller.CallInImage(Tid, deadline, SyscallNumber.Prctl, [SetDumpable, 1, 0, 0, 0]);
-            descriptor = _caller.CallInImage(
-                Tid, deadline, SyscallNumber.OpenAt, [CurrentDirectory, _caller.PathAddress, ReadOnlyCloseOnExec, 0]);
+            descriptor = OpenPath(path, ReadOnlyCloseOnExec, deadline);
             _ = _caller.CallInImage(Tid, deadline, SyscallNumber.Prctl, [SetDumpable, 0, 0, 0, 0]);
         }
 
@@ -126,14 +120,10 @@ public sealed class ProcessImage
         }
 
         int start = text.IndexOf("\nPPid:\t"u8);
-        if (start < 0 || !System.Buffers.Text.Utf8Parser.TryParse(text[(start + 7)..], out int pid, out _) || pid <= 0
-            || !_caller.WritePath(Tid, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"/proc/{pid}/clear_refs")))
-        {
-            return null;
-        }
-
-        return TakeOver(_caller.CallInImage(
-            Tid, deadline, SyscallNumber.OpenAt, [CurrentDirectory, _caller.PathAddress, WriteOnlyCloseOnExec, 0]));
+        return start < 0 || !System.Buffers.Text.Utf8Parser.TryParse(text[(start + 7)..], out int pid, out _) || pid <= 0
+            ? null
+            : TakeOver(OpenPath(
+                string.Create(System.Globalization.CultureInfo.InvariantCulture, $"/proc/{pid}/clear_refs"), WriteOnlyCloseOnExec, deadline));
     }
 
     /// <summary>
@@ -196,6 +186,11 @@ public sealed class ProcessImage
             _ = LibC.Close(_pidfd);
         }
     }
+
+    /// <returns>A descriptor of the image's, or below 0.</returns>
+    private long OpenPath(string path, ulong flags, long deadline) => _caller.WritePath(Tid, path)
+        ? _caller.CallInImage(Tid, deadline, SyscallNumber.OpenAt, [CurrentDirectory, _caller.PathAddress, flags, 0])
+        : -1;
 
     private SafeFileHandle? TakeOver(long descriptor)
     {
